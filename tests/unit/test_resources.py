@@ -42,7 +42,9 @@ def test_a_stranger_s_folder_beside_the_package_is_not_taken(tmp_path: Path) -> 
     (package / "__init__.py").touch()
     shutil.copy(Path(hub.resources.__file__), package)
     (tmp_path / "migrations" / "sqlite").mkdir(parents=True)
-    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import hub.resources as r; r.migrations_dir('sqlite')"
+    program = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import hub.resources as r; r.migrations_dir('sqlite')"
+    )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, cwd=tmp_path)
     assert run.returncode == 1
     assert "install it again" in run.stderr
