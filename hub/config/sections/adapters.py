@@ -1,0 +1,168 @@
+"""`adapters`: the connections to the outside, one model for each type of our own.
+
+Invariant: an unknown type is only accepted when an installed package offers it (entry points of the group
+`hub.adapters`); its settings are then that package's own affair.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Discriminator, Field, SecretStr, Tag, field_validator, model_validator
+
+from hub.config.faults import Invalid, did_you_mean, quoted
+from hub.config.secrets import FreeSettings, SecretUrl, Settings
+from hub.config.values import Address, Count, Duration, Listed, Name, PositiveDuration, Section, Size, Text, UrlPath
+
+ENTRY_POINTS = "hub.adapters"
+
+
+class Adapter(Section):
+    """What all adapters have."""
+
+    enabled: bool = Field(default=True, description="False: not started, and its secrets are not looked up.")
+
+
+class Tls(Section):
+    """Certificates are verified unless `insecure` says otherwise."""
+
+    ca: Text | None = Field(default=None, description="File with the authorities to trust instead of the system's.")
+    certificate: Text | None = Field(default=None, description="File with the client's certificate.")
+    key: Text | None = Field(default=None, description="File with the client's key.")
+    insecure: bool = Field(default=False, description="True: the server's certificate is not verified, with a warning.")
+
+
+class Broker(Adapter):
+    """What adapters that connect to a broker have."""
+
+    username: Text | None = None
+    password: SecretStr | None = Field(default=None, min_length=1)
+    tls: Tls | None = None
+
+
+class Kafka(Broker):
+    type: Literal["kafka"]
+    url: Annotated[SecretUrl, Address(("kafka", "kafkas"))] = Field(
+        description="kafka://host:port[,host:port]; kafkas:// with TLS."
+    )
+    group: Text = "hub"
+    client_id: Text = "hub"
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    group_instance_id: Text | None = Field(
+        default=None, description="Static membership: a restart causes no rebalance."
+    )
+    max_records: Count = Field(default=500, description="How many records one transaction takes in.")
+
+
+class Mqtt(Broker):
+    type: Literal["mqtt"]
+    url: Annotated[SecretUrl, Address(("mqtt", "mqtts", "ws", "wss"))]
+    client_id: Text = "hub"
+    version: Literal["5", "3.1.1"] = "5"
+    qos: Literal[0, 1] = Field(default=1, description="0 is at most once before acceptance.")
+    session_expiry: Duration = Field(
+        default=86_400.0, description="How long the broker keeps messages for an absent hub."
+    )
+    keepalive: PositiveDuration = 60.0
+    receive_maximum: int = Field(
+        default=100, ge=1, le=65_535, description="How many unacknowledged messages may be in flight."
+    )
+    retained: bool = Field(default=True, description="Whether retained messages are taken in on connecting.")
+    share: bool = Field(default=False, description="True: all instances read, by a shared subscription; order is lost.")
+    group: Name = Field(default="hub", description="The name of the shared subscription.")
+
+
+class ActiveMq(Broker):
+    type: Literal["activemq"]
+    url: Annotated[SecretUrl, Address(("stomp", "stomps"))]
+    vhost: Text | None = None
+    client_id: Text | None = Field(default=None, description="Makes subscriptions to topics durable.")
+    prefetch: Count = 100
+    heartbeat: Duration = 10.0
+
+
+class SignalR(Adapter):
+    type: Literal["signalr"]
+    path: UrlPath = "/signalr"
+    groups: Listed[Text] = Field(default=(), description="Patterns (*) of the groups a client may join by itself.")
+    max_message: Size = 32 * 1024
+
+
+class SocketIo(Adapter):
+    type: Literal["socketio"]
+    path: UrlPath = "/socket.io"
+    groups: Listed[Text] = Field(default=(), description="Patterns (*) of the groups a client may join by itself.")
+    max_message: Size = 64 * 1024
+
+
+class HttpAdapter(Adapter):
+    type: Literal["http"]
+
+
+class Memory(Adapter):
+    type: Literal["memory"]
+
+
+def _describe_third_party(schema: dict[str, Any]) -> None:
+    """The settings lie beside `type` in the file; our own types are none of a third party's."""
+    del schema["properties"]["settings"]
+    schema["properties"]["type"]["not"] = {"enum": list(ADAPTER_TYPES)}
+    schema["additionalProperties"] = True
+
+
+class ThirdParty(Adapter):
+    """An adapter of another package; whatever else its entry holds are its settings."""
+
+    model_config = ConfigDict(json_schema_extra=_describe_third_party)
+
+    type: Text
+    settings: FreeSettings = Settings({})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        ours = {key: item for key, item in value.items() if key in ("type", "enabled")}
+        return {**ours, "settings": {key: item for key, item in value.items() if key not in ours}}
+
+    @field_validator("type")
+    @classmethod
+    def _is_installed(cls, value: str) -> str:
+        offered = {point.name for point in entry_points(group=ENTRY_POINTS)}
+        if value not in offered:
+            raise Invalid(f"unknown type of adapter {quoted(value)}", did_you_mean(value, offered | set(ADAPTER_TYPES)))
+        return value
+
+
+ADAPTER_TYPES: dict[str, type[Adapter]] = {
+    "kafka": Kafka,
+    "mqtt": Mqtt,
+    "activemq": ActiveMq,
+    "signalr": SignalR,
+    "socketio": SocketIo,
+    "http": HttpAdapter,
+    "memory": Memory,
+}
+"""The types the hub knows by itself."""
+
+TAG_OTHER = "other"
+
+
+def _tag(value: Any) -> str:
+    kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
+    return kind if isinstance(kind, str) and kind in ADAPTER_TYPES else TAG_OTHER
+
+
+AnyAdapter = Annotated[
+    Annotated[Kafka, Tag("kafka")]
+    | Annotated[Mqtt, Tag("mqtt")]
+    | Annotated[ActiveMq, Tag("activemq")]
+    | Annotated[SignalR, Tag("signalr")]
+    | Annotated[SocketIo, Tag("socketio")]
+    | Annotated[HttpAdapter, Tag("http")]
+    | Annotated[Memory, Tag("memory")]
+    | Annotated[ThirdParty, Tag(TAG_OTHER)],
+    Discriminator(_tag),
+]
