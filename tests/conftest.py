@@ -1,0 +1,92 @@
+"""What every test may ask for: a PostgreSQL or SQLite database of its own, and a faulty way to a server.
+
+The server is started once a run, by the first test that needs it. HUB_TEST_POSTGRES_URL takes its place (its user must
+be allowed to create databases). Without either the tests that need one are skipped, or fail where CI is set.
+"""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import ExternalPostgres, PostgresDatabases, PostgresService, Proxy, Unavailable
+from tests.servers.service import started
+
+LOG_SIZES = pytest.StashKey[dict[str, int]]()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresDatabases]:
+    """The shared PostgreSQL server. Do not hurt it: `own_postgres` is there for that."""
+    if url := os.environ.get("HUB_TEST_POSTGRES_URL"):
+        yield ExternalPostgres(url)
+        return
+    with _available_postgres() as service:
+        yield service
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresService]:
+    """A PostgreSQL server of this test alone, to be killed, frozen and restarted. Ready, with no database made yet."""
+    with _available_postgres() as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def postgres_template() -> str:
+    """The database that `postgres_url` copies. A folder's conftest.py overrides this with one that it has migrated."""
+    return "template1"
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresDatabases, postgres_template: str) -> Iterator[str]:
+    """The URL of a fresh PostgreSQL database, dropped after the test, whoever may still be connected."""
+    name = postgres.unique_name()
+    url = postgres.create_database(name, template=postgres_template)
+    try:
+        yield url
+    finally:
+        postgres.drop_database(name)
+
+
+@pytest.fixture
+async def postgres_proxy(postgres_url: str) -> AsyncIterator[Proxy]:
+    """A proxy before the server of `postgres_url`; `postgres_proxy.url_through(postgres_url)` leads through it."""
+    async with Proxy.before(postgres_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of a SQLite file that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'hub.db'}"
+
+
+def _available_postgres() -> PostgresService:
+    try:
+        return PostgresService()
+    except Unavailable as reason:
+        if os.environ.get("CI"):
+            pytest.fail(str(reason))
+        pytest.skip(str(reason))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Remember how much each server had said before this test."""
+    item.stash[LOG_SIZES] = {service.identity: service.log_size for service in started}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Show with a failed test what the servers have said since it began."""
+    failed = call.excinfo is not None and not call.excinfo.errisinstance(
+        (pytest.skip.Exception, pytest.xfail.Exception)
+    )
+    if failed:
+        sizes = item.stash.get(LOG_SIZES, {})
+        for service in started:
+            if said := service.log(sizes.get(service.identity, 0)):
+                item.add_report_section(call.when, f"log of {service.identity}", said)
+    return (yield)

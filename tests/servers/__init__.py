@@ -1,0 +1,24 @@
+"""Real servers for the tests: started on loopback, on free ports, in folders of their own, and gone afterwards.
+
+One file a server (`postgres.py`), each a `Service` that says how to prepare its data, which command runs it, and how
+its own protocol tells that it is ready. `proxy.py` stands between a client and a server and breaks the connection on
+demand.
+"""
+
+from tests.servers.postgres import ExternalPostgres, PostgresDatabases, PostgresService
+from tests.servers.proxy import Direction, Moment, Proxy, Trigger
+from tests.servers.service import Service, ServiceFailed, Unavailable, free_port
+
+__all__ = [
+    "Direction",
+    "ExternalPostgres",
+    "Moment",
+    "PostgresDatabases",
+    "PostgresService",
+    "Proxy",
+    "Service",
+    "ServiceFailed",
+    "Trigger",
+    "Unavailable",
+    "free_port",
+]
