@@ -27,13 +27,13 @@ servers:
 	@scripts/servers.sh
 
 run: setup
-	@exec $(BIN)/hub run --config config/configuration.json $(HUB_ARGS)
+	@exec scripts/run.sh $(BIN)/hub $(HUB_ARGS)
 
 check: setup
 	@echo '--> ruff check' && $(BIN)/ruff check .
 	@echo '--> ruff format' && $(BIN)/ruff format --check .
 	@echo '--> import-linter' && $(BIN)/lint-imports --no-logo
-	@echo '--> mypy' && $(BIN)/mypy hub
+	@echo '--> mypy' && $(BIN)/mypy hub tests/servers
 	@echo '--> pytest' && $(BIN)/python -m pytest tests/unit
 
 fix: setup
