@@ -9,7 +9,7 @@ LOCK_ARGS =
 BIN = $(VENV)/bin
 
 .DEFAULT_GOAL = help
-.PHONY: help setup servers run check fix test bench lock clean distclean
+.PHONY: help setup servers run check lint layers types unit fix test bench lock clean distclean
 
 help:
 	@echo 'make run      set up what is missing and run the hub until Ctrl-C   (HUB_ARGS, PORT, DATABASE_URL)'
@@ -29,12 +29,24 @@ servers:
 run: setup
 	@exec scripts/run.sh $(BIN)/hub $(HUB_ARGS)
 
-check: setup
-	@echo '--> ruff check' && $(BIN)/ruff check .
-	@echo '--> ruff format' && $(BIN)/ruff format --check .
-	@echo '--> import-linter' && $(BIN)/lint-imports --no-logo
-	@echo '--> mypy' && $(BIN)/mypy hub tests/servers
-	@echo '--> pytest' && $(BIN)/python -m pytest tests/unit
+check: lint layers types unit
+
+lint: setup
+	@echo '--> ruff'
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+layers: setup
+	@echo '--> import-linter'
+	@$(BIN)/lint-imports --no-logo
+
+types: setup
+	@echo '--> mypy'
+	@$(BIN)/mypy hub tests/servers
+
+unit: setup
+	@echo '--> pytest'
+	@$(BIN)/python -m pytest tests/unit
 
 fix: setup
 	$(BIN)/ruff check --fix .

@@ -30,14 +30,14 @@ part "setup" scripts/setup.sh .venv oldest
 part "servers" scripts/servers.sh
 
 oldest=$(.venv/bin/python -V)
-part "check, $oldest" "$make" --no-print-directory check
+part "check, $oldest" "$make" --no-print-directory --keep-going check
 # shellcheck disable=SC2046  # a list of folders
 part "all other tests, $oldest" .venv/bin/python -m pytest $(beyond_unit)
 
 if [ "$(scripts/python.sh newest)" != "$(scripts/python.sh oldest)" ]; then
     part "setup of the newest Python" scripts/setup.sh .venv-newest newest
     newest=$(.venv-newest/bin/python -V)
-    part "check, $newest" "$make" --no-print-directory check VENV=.venv-newest AGE=newest
+    part "check, $newest" "$make" --no-print-directory --keep-going check VENV=.venv-newest AGE=newest
     [ ! -d tests/conformance ] || part "conformance, $newest" .venv-newest/bin/python -m pytest tests/conformance
 fi
 
