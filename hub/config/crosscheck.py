@@ -127,14 +127,14 @@ def _places(root: Entry) -> set[str]:
 
 def _names(root: Entry) -> Iterator[Fault]:
     adapters, destinations = root.inner("adapters"), root.inner("destinations")
-    for shared in adapters.value.keys() & destinations.value.keys():
+    for shared in sorted(adapters.value.keys() & destinations.value.keys()):
         yield destinations.fault(shared, "an adapter has this name too", "rename one of them")
     first: dict[str, Path] = {}
     for route in root.items("routes"):
         name = route.text("name")
         if name in first:
             yield route.fault(
-                "name", f"{quoted(name)} is the name of {path_text(first[name])} too", "a name is used once"
+                "name", f"{quoted(name)} is the name of {path_text(first[name])} too", "rename one of them"
             )
         elif name is not None:
             first[name] = route.path
@@ -193,7 +193,7 @@ def _message_schema(route: Entry) -> Iterator[Fault]:
         validator_for(schema, default=Draft202012Validator).check_schema(schema)
     except SchemaError as error:
         place = path_text((*route.path, "schema", *error.absolute_path))
-        yield Fault(place, f"is no valid JSON Schema: {error.message}")
+        yield Fault(place, f"is no valid JSON Schema: {error.message[:200]}")
 
 
 def _signature(route: Entry, root: Entry, built: Collection[str]) -> Iterator[Fault]:

@@ -77,7 +77,7 @@ def _duplicates(value: object, path: Path) -> Iterator[Fault]:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"the file holds {name}, which is no JSON number")
 
 
 def _syntax_hint(error: json.JSONDecodeError) -> str | None:

@@ -65,7 +65,9 @@ def build(
     except ValidationError as error:
         # A value that could not be looked up has its fault; what the reference's own text breaks is no second one.
         found += [fault for place, fault in explain(error, origins) if place not in references.faults]
-    found += crosscheck(resolved, signature_schemes)
+    # What is wrong in itself needs no second fault about how it goes with the rest.
+    places = {fault.path for fault in found}
+    found += [fault for fault in crosscheck(resolved, signature_schemes) if fault.path not in places]
     if found or configuration is None:
         raise ConfigurationError(dict.fromkeys(found), str(file) if file else "no file")
     configuration._file = file

@@ -7,7 +7,7 @@ what compose files make of a missing one.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -40,19 +40,25 @@ def override(document: dict[str, Any], environ: Mapping[str, str]) -> Overridden
         except Invalid as error:
             faults.append(Fault(f"environment {variable}", str(error), error.suggestion))
     if ("database", "url") not in origins and any(environ.get(part) for part in _PARTS):
-        try:
+        faults += (bad := list(_bad_parts(environ)))
+        if not bad:
             document = _replaced(document, ("database", "url"), _address(environ, _server_scheme(document)))
             origins["database", "url"] = "DB_HOST"
-        except Invalid as error:
-            faults.append(Fault("environment DB_NAME", str(error), error.suggestion))
     return Overridden(document, origins, faults)
+
+
+def _bad_parts(environ: Mapping[str, str]) -> Iterator[Fault]:
+    if not environ.get("DB_NAME"):
+        given = ", ".join(part for part in _PARTS if environ.get(part))
+        hint = "set DB_NAME too, or DATABASE_URL instead of all of them"
+        yield Fault("environment DB_NAME", f"not set, although {given} is", hint)
+    port = environ.get("DB_PORT", "")
+    if port and not (re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) < 65_536):
+        yield Fault("environment DB_PORT", f"expected a port between 1 and 65535, got {quoted(port)}")
 
 
 def _address(environ: Mapping[str, str], scheme: str) -> str:
     host, port, user, password, name = (environ.get(part, "") for part in _PARTS)
-    if not name:
-        given = ", ".join(part for part in _PARTS if environ.get(part))
-        raise Invalid(f"not set, although {given} is", "set DB_NAME too, or DATABASE_URL instead of all of them")
     user_part = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
     host_part = f"[{host}]" if ":" in host else host or "127.0.0.1"
     authority = (f"{user_part}@" if user_part else "") + host_part + (f":{port}" if port else "")

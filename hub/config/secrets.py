@@ -61,6 +61,11 @@ FreeSettings = Annotated[
 ]
 
 
+def no_settings() -> Settings:
+    """The default of a field of free settings."""
+    return Settings({})
+
+
 def masked_url(url: str) -> str:
     """`url` with the password of its user part and the secrets of its query replaced by the mask."""
     return _QUERY_SECRET.sub(rf"\1{MASK}", _USERINFO.sub(rf"\1:{MASK}", url))

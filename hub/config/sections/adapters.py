@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Discriminator, Field, SecretStr, Tag, field_validator, model_validator
 
 from hub.config.faults import Invalid, did_you_mean, quoted
-from hub.config.secrets import FreeSettings, SecretUrl, Settings
+from hub.config.secrets import FreeSettings, SecretUrl, no_settings
 from hub.config.values import Address, Count, Duration, Listed, Name, PositiveDuration, Section, Size, Text, UrlPath
 
 ENTRY_POINTS = "hub.adapters"
@@ -117,7 +117,7 @@ class ThirdParty(Adapter):
     model_config = ConfigDict(json_schema_extra=_describe_third_party)
 
     type: Text
-    settings: FreeSettings = Settings({})
+    settings: FreeSettings = Field(default_factory=no_settings)
 
     @model_validator(mode="before")
     @classmethod

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from hub.config.faults import Invalid, quoted
-from hub.config.secrets import FreeSettings, Settings
+from hub.config.secrets import FreeSettings, no_settings
 from hub.config.values import (
     Duration,
     HandlerName,
@@ -100,7 +100,7 @@ class Schedule(Work):
 class Step(Work):
     name: Name
     after: Listed[Name] = Field(default=(), description="Steps that are completed before this one begins.")
-    with_: FreeSettings = Field(default=Settings({}), alias="with", description="Settings for the handler.")
+    with_: FreeSettings = Field(default_factory=no_settings, alias="with", description="Settings for the handler.")
 
 
 class Workflow(Section):

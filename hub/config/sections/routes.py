@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import Field, SecretStr
 
-from hub.config.secrets import FreeSettings, Settings
+from hub.config.secrets import FreeSettings, no_settings
 from hub.config.values import (
     Expression,
     HandlerName,
@@ -63,6 +63,6 @@ class Route(Section):
     )
     signature: Signature | None = None
     content_types: Listed[Text] = Field(default=(), description="Others are answered 415. Empty: any.")
-    with_: FreeSettings = Field(default=Settings({}), alias="with", description="Settings for the handler.")
+    with_: FreeSettings = Field(default_factory=no_settings, alias="with", description="Settings for the handler.")
     all: bool = Field(default=False, description="True: the routes after this one are tried as well.")
     max_body: Size | None = Field(default=None, description="Instead of http.max_body.")
