@@ -1,0 +1,66 @@
+"""What an error of the server or of the connection means to the hub.
+
+Invariant: every error that leaves this package is one of the tree in hub.errors, or a bug.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+
+from hub.errors import AlreadyExists, DatabaseUnavailable, HubError, Rejected, TransactionConflict
+
+# 40P01 deadlock, 40001 serialization failure, 55P03 lock timeout
+_CONFLICTS = frozenset(("40P01", "40001", "55P03"))
+# connection exceptions, insufficient resources (disk, memory, connections), operator intervention, system errors
+_AWAY = frozenset(("08", "53", "57", "58"))
+# 25006: the server became a read-only standby; 25P03: it ended a transaction that idled
+_AWAY_STATES = frozenset(("25006", "25P03"))
+QUERY_CANCELLED = "57014"
+DIVISION_BY_ZERO = "22012"
+UNKNOWN_PREPARED_STATEMENT = "26000"
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """The server's code of an error of asyncpg, or of SQLAlchemy around one."""
+    for candidate in _chain(error):
+        if isinstance(candidate, asyncpg.PostgresError):
+            return str(candidate.sqlstate)
+    return None
+
+
+def translate(error: BaseException) -> HubError | None:
+    """The hub's word for an error, None for one that is not the database's. Its cause is to be kept (`raise … from`)."""
+    state = sqlstate(error)
+    if state is not None:
+        return _from_state(state, str(error).splitlines()[0])
+    for candidate in _chain(error):
+        if isinstance(candidate, asyncpg.InterfaceError | ConnectionError | OSError | asyncio.TimeoutError | EOFError):
+            if isinstance(candidate, asyncpg.DataError):
+                return Rejected(str(candidate))
+            return DatabaseUnavailable(f"no answer from PostgreSQL: {candidate or type(candidate).__name__}")
+    return None
+
+
+def _from_state(state: str, message: str) -> HubError | None:
+    if state in _CONFLICTS:
+        return TransactionConflict(message)
+    if state == "23505":
+        return AlreadyExists(message)
+    if state == QUERY_CANCELLED:
+        return None
+    if state[:2] in _AWAY or state in _AWAY_STATES:
+        return DatabaseUnavailable(message)
+    if state[:2] in ("22", "23"):
+        return Rejected(message)
+    return None
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    found: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and len(found) < 8:
+        found.append(current)
+        current = getattr(current, "orig", None) or current.__cause__
+    return found

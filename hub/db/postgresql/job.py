@@ -1,0 +1,152 @@
+"""One job's transaction on PostgreSQL: BEGIN at first use, the finish and COMMIT in one trip.
+
+Invariant: the COMMIT is sent behind the fenced finish in the same query text, so that it is run only if the fence held.
+Nothing else commits. After an error of the finish itself nothing was written; after a lost connection nobody knows, and
+the caller asks with the fence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from hub.db.job_connection import JobConnection
+from hub.db.postgresql.connections import execute
+from hub.db.postgresql.faults import DIVISION_BY_ZERO, UNKNOWN_PREPARED_STATEMENT, sqlstate, translate
+from hub.db.postgresql.literal import arguments
+from hub.db.postgresql.slots import JobSlot, JobSlots
+from hub.errors import HandlerEndedTransaction, TransactionAborted, TransactionConflict
+from hub.ports import Row, Rows, Statement
+
+_ABORTED = "25P02"
+_MARK = "SELECT set_config('hub.tx', $1, TRUE)"
+_MARKED = "SELECT current_setting('hub.tx', TRUE)"
+
+
+class PostgresJobTransaction:
+    """See hub.ports.JobTransaction."""
+
+    def __init__(self, engine: AsyncEngine, slots: JobSlots, name: str, after: Awaitable[None] | None) -> None:
+        self._slots = slots
+        self._name = name
+        self._after = after
+        self._slot: JobSlot | None = None
+        self._sync = JobConnection(engine.sync_engine, self._open, self._abandon)
+        self._async = AsyncConnection(engine, self._sync)
+        self._handed_out = False
+
+    @property
+    def connection(self) -> AsyncConnection:
+        return self._async
+
+    @property
+    def opened(self) -> bool:
+        return self._slot is not None
+
+    @property
+    def violation(self) -> Exception | None:
+        return self._sync.violation
+
+    async def driver(self) -> Any:
+        slot = await self._ensure()
+        if not self._handed_out:
+            # `commit; begin` on the driver would go unseen: the mark dies with the transaction
+            await slot.driver.fetchval(_MARK, self._name)
+            self._handed_out = True
+        return slot.driver
+
+    async def run(self, statement: Statement, rows: Rows = (), /, **scalars: Any) -> list[Row]:
+        slot = await self._ensure()
+        try:
+            return await execute(slot.driver, statement, rows, scalars)
+        except Exception as error:
+            raise translate(error) or error from error
+
+    async def commit_with(self, statement: Statement, row: Sequence[Any]) -> bool:
+        slot = await self._ensure()
+        try:
+            await self._refuse_ended(slot)
+            ahead = await self._send(slot, statement, row)
+        except Exception as error:
+            await self.rollback()
+            match sqlstate(error):
+                case s if s == DIVISION_BY_ZERO:
+                    return False
+                case s if s == _ABORTED:
+                    raise TransactionAborted("a database error was swallowed: its transaction cannot be committed") from error
+                case s if s == UNKNOWN_PREPARED_STATEMENT:
+                    slot.prepared.clear()
+                    raise TransactionConflict("the handler dropped the hub's prepared statements") from error
+            raise translate(error) or error from error
+        except BaseException:
+            self._end(discard=True)
+            raise
+        slot.begun = ahead
+        self._end()
+        return True
+
+    async def rollback(self) -> None:
+        slot = self._slot
+        self._sync.mark_ended()
+        if slot is None:
+            return
+        try:
+            if slot.connection.dbapi_connection is None or slot.driver.is_closed():
+                self._end(discard=True)
+                return
+            if slot.driver.is_in_transaction():
+                await slot.driver.execute("ROLLBACK", timeout=5)
+        except BaseException as error:
+            self._end(discard=True)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            self._end()
+
+    async def _open(self) -> Any:
+        """Called by the guarded connection at its first use."""
+        if self._after is not None:
+            await self._after
+        self._slot = await self._slots.begin(self._name)
+        return self._slot.connection
+
+    async def _abandon(self, _connection: Any) -> None:
+        """Opened for a handler that has ended meanwhile."""
+        self._end(discard=True)
+
+    async def _ensure(self) -> JobSlot:
+        if self._slot is None:
+            await self._sync.open()
+        if self._slot is None or self._sync.ended:
+            raise HandlerEndedTransaction(f"the transaction of {self._name} has ended")
+        return self._slot
+
+    async def _refuse_ended(self, slot: JobSlot) -> None:
+        self._sync.check_finish()
+        if not slot.driver.is_in_transaction() or (
+            self._handed_out and await slot.driver.fetchval(_MARKED) != self._name
+        ):
+            raise HandlerEndedTransaction("the handler ended the transaction on the driver's connection; its effects stand")
+
+    async def _send(self, slot: JobSlot, statement: Statement, row: Sequence[Any]) -> bool:
+        prepared = f"hub_{statement.name}"
+        if prepared not in slot.prepared:
+            await slot.driver.execute(f"PREPARE {prepared} AS {statement.texts[0]}")
+            slot.prepared.add(prepared)
+        ordered = dict(zip(statement.columns, row, strict=True))
+        finish = f"EXECUTE {prepared}({arguments(ordered[name] for name in statement.order)});COMMIT"
+        ahead = self._slots.wanted
+        await slot.driver.execute(finish + ";BEGIN" if ahead else finish)
+        return ahead
+
+    def _end(self, *, discard: bool = False) -> None:
+        slot, self._slot = self._slot, None
+        self._sync.mark_ended()
+        if slot is None:
+            return
+        if discard:
+            self._slots.discard(slot)
+        else:
+            self._slots.put(slot)

@@ -1,0 +1,154 @@
+"""The Protocols between layers: what the queue asks of a database, and what a handler's `Job` asks of the queue.
+
+Invariant: values and Protocols only. A layer that needs something from above or beside it names it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub.errors import HubError
+from hub.model import NewJob
+
+Row = Any
+"""One row of an answer: by position, by name (`row["id"]`), and iterable. asyncpg.Record and sqlite3.Row are such."""
+
+Rows = Sequence[Sequence[Any]]
+"""A batch, one tuple a row, in the order of the statement's `columns`."""
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """One operation on the database, from a .sql file (`hub.db.statement` loads them).
+
+    `texts` run in order in one transaction with the same parameters; the answer is the rows of the last. `columns`
+    name what a row of the batch holds; `scalars` the single values. `order` is the positional order of all of them.
+    """
+
+    name: str
+    texts: tuple[str, ...]
+    columns: tuple[str, ...]
+    scalars: tuple[str, ...]
+    order: tuple[str, ...]
+
+
+class Runner(Protocol):
+    """Runs one statement, in a transaction of its own, and answers its rows once that is committed.
+
+    Raises DatabaseUnavailable when the database is away (whether it was committed is then unknown),
+    TransactionConflict when the server asks for a re-run, AlreadyExists for a key that is taken, Rejected for values
+    that do not fit.
+    """
+
+    async def run(self, statement: Statement, rows: Rows = (), /, **scalars: Any) -> list[Row]: ...
+
+
+class JobTransaction(Protocol):
+    """One job's own transaction: nothing until its first use, ended by the hub alone."""
+
+    @property
+    def connection(self) -> AsyncConnection:
+        """`job.db`: its first use opens the transaction. The handler can neither commit nor roll back."""
+        ...
+
+    @property
+    def opened(self) -> bool: ...
+
+    @property
+    def violation(self) -> Exception | None:
+        """What the handler did that it must not do, though it swallowed the error: the attempt has failed."""
+        ...
+
+    async def driver(self) -> Any:
+        """The driver's own connection of this transaction, for handlers that count microseconds."""
+        ...
+
+    async def run(self, statement: Statement, rows: Rows = (), /, **scalars: Any) -> list[Row]:
+        """Run a statement of the hub inside the transaction, opening it if need be."""
+        ...
+
+    async def commit_with(self, statement: Statement, row: Sequence[Any]) -> bool:
+        """Run `statement` for one row as the last of the transaction and commit, if it answers a row.
+
+        False: it answered none (the fence was lost); everything is rolled back. Raises as `Runner.run` does; after
+        DatabaseUnavailable the outcome is unknown, after anything else nothing was written.
+        """
+        ...
+
+    async def rollback(self) -> None:
+        """Undo everything and end; harmless when never opened or ended already. Never raises for a lost connection."""
+        ...
+
+
+class Database(Runner, Protocol):
+    """A database the hub can run on."""
+
+    @property
+    def dialect(self) -> str:
+        """'postgresql' or 'sqlite' (later 'mysql'): the folder of its statements and migrations."""
+        ...
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def read(self, statement: Statement, /, **scalars: Any) -> list[Row]:
+        """Run a statement that changes nothing; on SQLite it does not wait for a writer."""
+        ...
+
+    def diagnose(self, error: BaseException) -> HubError | None:
+        """What an error means that a handler let through (of SQLAlchemy or of the driver); None: not the database's."""
+        ...
+
+    def begin_job(self, name: str, after: Awaitable[None] | None = None) -> JobTransaction:
+        """A transaction for one job; `name` is told in warnings about transactions held too long. Its first use waits
+        for `after`, if given: the end of the job before it in its ordering key."""
+        ...
+
+    def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """An ordinary SQLAlchemy transaction, committed at the end of the block; not for the hot path."""
+        ...
+
+    def apart(self) -> AbstractAsyncContextManager[Runner]:
+        """A connection of its own, usable in another thread's event loop (the heartbeat's)."""
+        ...
+
+    async def listen(self, channel: str, heard: Callable[[str], None]) -> None:
+        """Call `heard` with the text of each notification on `channel`, until stop; survives reconnects (after one,
+        `heard("")` says that some may have been missed). A database without notifications does nothing."""
+        ...
+
+
+class Attempt(Protocol):
+    """What a handler's Job asks of the executor that runs it."""
+
+    @property
+    def transaction(self) -> JobTransaction: ...
+
+    def enqueue(self, job: NewJob) -> None:
+        """Remember a row to be inserted in the job's transaction when it finishes."""
+        ...
+
+    async def step(self, name: str, call: Callable[[], Awaitable[Any]]) -> Any:
+        """The remembered result of the step, or that of `call`, remembered behind the fence."""
+        ...
+
+    def progress(self, share: float, note: str | None) -> None:
+        """Say how far the job is (0 to 1); written with the next heartbeat."""
+        ...
+
+
+class Defaults(Protocol):
+    """What a registry of handlers tells the store about names it knows."""
+
+    def queues(self) -> Mapping[str, str]:
+        """Handler → its queue, for rows that name none."""
+        ...
+
+    def max_retries(self) -> Mapping[str, int]:
+        """Handler → its retries, for rows that name none."""
+        ...

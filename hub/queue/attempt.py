@@ -1,0 +1,187 @@
+"""One attempt at one claimed job, from the claim to the settlement.
+
+Invariant: exactly one Attempt exists for each claim this process holds; it is in `Held` until its settlement is written
+or known to be lost, and as long as it is there the heartbeat renews its lease.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from hub.errors import LeaseLost, StepInsideTransaction
+from hub.model import Claim, NewJob
+from hub.ports import JobTransaction
+
+if TYPE_CHECKING:
+    from hub.queue.executor import Executor
+
+
+class Stop(Enum):
+    """Why a running handler is told to end."""
+
+    TIMEOUT = "timeout"
+    CANCEL = "cancel"
+    SHUTDOWN = "shutdown"
+    LOST = "lost"
+
+
+class Attempt:
+    """See hub.ports.Attempt for what the handler's Job asks of it.
+
+    `final` tells, once it has ended, that the job has ended with it: the next of its ordering key may run.
+    `leased` is when its lease was last renewed and `deadline` when its handler has to be through (monotonic seconds).
+    """
+
+    __slots__ = (
+        "_executor",
+        "_steps",
+        "_task",
+        "_timer",
+        "_transaction",
+        "after",
+        "cancels",
+        "claim",
+        "deadline",
+        "executionid",
+        "final",
+        "leased",
+        "note",
+        "outbound",
+        "share",
+        "started",
+        "stop",
+        "timeout",
+        "waits",
+    )
+
+    def __init__(self, claim: Claim, executor: Executor, leased: float) -> None:
+        self.claim = claim
+        self.leased = leased
+        self.started = 0.0
+        self.deadline: float | None = None
+        self.timeout = 0.0
+        self.stop: Stop | None = None
+        self.after: asyncio.Future[None] | None = None
+        self.outbound: list[NewJob] | None = None
+        self.share: float | None = None
+        self.note: str | None = None
+        self.executionid: str | None = None
+        self.cancels = 0
+        self.final = False
+        self.waits: Callable[[], None] | None = None
+        self._executor = executor
+        self._transaction: JobTransaction | None = None
+        self._steps: dict[str, str | None] | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    # --- asked by the handler's Job ---------------------------------------------------------------------------------
+
+    @property
+    def transaction(self) -> JobTransaction:
+        if self._transaction is None:
+            self._transaction = self._executor.begin(self)
+        return self._transaction
+
+    def enqueue(self, job: NewJob) -> None:
+        if self.outbound is None:
+            self.outbound = []
+        self.outbound.append(job)
+
+    async def step(self, name: str, call: Callable[[], Awaitable[Any]]) -> Any:
+        if self.in_transaction:
+            raise StepInsideTransaction(
+                f"step {name!r} came after the first use of job.db: steps are remembered outside the job's transaction"
+            )
+        if self._steps is None:
+            self._steps = await self._executor.steps.remembered(self.claim.id)
+        if name in self._steps:
+            return self._executor.steps.decode(self._steps[name])
+        result = await call()
+        text = self._executor.steps.encode(name, result)
+        if not await self._executor.steps.remember(self.claim, name, text):
+            self.halt(Stop.LOST)
+            raise LeaseLost(f"job {self.claim.id} belongs to another worker now")
+        self._steps[name] = text
+        return self._executor.steps.decode(text)
+
+    def progress(self, share: float, note: str | None) -> None:
+        self.share = min(1.0, max(0.0, share))
+        self.note = note
+        self.leased = 0.0  # due at the next heartbeat
+
+    # --- asked by the executor --------------------------------------------------------------------------------------
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._transaction is not None and self._transaction.opened
+
+    @property
+    def used_transaction(self) -> JobTransaction | None:
+        """The transaction, if the handler ever asked for it."""
+        return self._transaction
+
+    def suspended(self) -> None:
+        """The handler waits for something: from now on it can be stopped, and its time runs out."""
+        self._task = asyncio.current_task()
+        if self.deadline is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self.timeout, self.halt, Stop.TIMEOUT)
+        if self.stop is not None:
+            self._cancel()
+        if self.waits is not None:
+            self.waits()
+
+    def ended(self) -> None:
+        """The handler has returned or raised: nothing may cancel the runner's task any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        task, self._task = self._task, None
+        while self.cancels:
+            self.cancels -= 1
+            if task is not None:
+                task.uncancel()
+
+    def halt(self, reason: Stop) -> None:
+        """Tell the handler to end; the first reason holds, but a lost lease overrides."""
+        if self.stop is None or reason is Stop.LOST:
+            self.stop = reason
+        if self._task is not None:
+            self._cancel()
+
+    def renew_run(self) -> None:
+        """Forget what a re-run of the same attempt must not inherit."""
+        self._transaction = None
+        self.outbound = None
+        self._steps = None
+
+    def _cancel(self) -> None:
+        if self._task is not None and self.cancels == 0:
+            self.cancels += 1
+            self._task.cancel()
+
+
+class Held:
+    """The claims this process holds: id → Attempt. Read by the heartbeat's thread, written by the event loop."""
+
+    def __init__(self) -> None:
+        self._attempts: dict[str, Attempt] = {}
+
+    def __len__(self) -> int:
+        return len(self._attempts)
+
+    def add(self, attempt: Attempt) -> None:
+        self._attempts[attempt.claim.id] = attempt
+
+    def drop(self, attempt: Attempt) -> None:
+        self._attempts.pop(attempt.claim.id, None)
+
+    def get(self, job_id: str) -> Attempt | None:
+        return self._attempts.get(job_id)
+
+    def all(self) -> list[Attempt]:
+        return list(self._attempts.values())

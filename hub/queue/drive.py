@@ -1,0 +1,37 @@
+"""Awaits a handler inside the runner's own task, in a context of its own.
+
+Invariant: a handler that never waits for anything costs no task, no timer and no trip through the event loop; context
+variables it sets are gone with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Generator
+from contextvars import copy_context
+from typing import Any
+
+
+class Drive:
+    """`await Drive(coroutine, suspended)`: like `await coroutine`, and `suspended()` is called at its first wait."""
+
+    __slots__ = ("_coroutine", "_suspended")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], suspended: Callable[[], None]) -> None:
+        self._coroutine = coroutine
+        self._suspended = suspended
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        run = copy_context().run
+        send, throw = self._coroutine.send, self._coroutine.throw
+        try:
+            waited_for = run(send, None)
+            self._suspended()
+            while True:
+                try:
+                    answer = yield waited_for
+                except BaseException as error:  # noqa: BLE001 - every error, cancellation too, is the coroutine's to handle
+                    waited_for = run(throw, error)
+                else:
+                    waited_for = run(send, answer)
+        except StopIteration as stop:
+            return stop.value

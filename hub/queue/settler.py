@@ -1,0 +1,161 @@
+"""Group commit of ends: whatever ended while the last flush was in flight goes with the next.
+
+Invariant: one flush at a time, in order, so that the ends of one ordering key commit in order. A settlement leaves the
+buffer only when it is written or known to be lost; while the database is away it waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+
+from hub.clock import Clock
+from hub.errors import AlreadyExists, DatabaseUnavailable, HubError, Rejected, TransactionConflict
+from hub.model import Failure, Settlement, Status
+from hub.queue.attempt import Attempt, Held
+from hub.queue.store import Store
+
+_log = logging.getLogger("hub.queue")
+
+Ended = tuple[Attempt, Settlement]
+
+
+class Settler:
+    """`put` ends of attempts; `backlog` tells how many wait."""
+
+    def __init__(self, store: Store, held: Held, clock: Clock, wake: Callable[[Iterable[str]], None]) -> None:
+        self._store = store
+        self._held = held
+        self._clock = clock
+        self._wake = wake
+        self._buffer: list[Ended] = []
+        self._keys: set[str] = set()
+        self._queues: set[str] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._waiting: dict[str, asyncio.Future[None]] = {}
+        self.lost = 0
+        self.away = False
+
+    @property
+    def backlog(self) -> int:
+        return len(self._buffer)
+
+    def put(self, attempt: Attempt, settlement: Settlement) -> None:
+        """Write this end with the next flush."""
+        self._buffer.append((attempt, settlement))
+        if self._task is None:
+            self._start()
+
+    def written(self, attempt: Attempt) -> asyncio.Future[None]:
+        """A future that is done once the end of `attempt`, which was put before, is written or lost."""
+        future = self._waiting.get(attempt.claim.id)
+        if future is None:
+            future = self._waiting[attempt.claim.id] = asyncio.get_running_loop().create_future()
+        return future
+
+    def committed(self, attempt: Attempt, queues: Iterable[str]) -> None:
+        """An attempt ended in its own transaction; `queues` got rows from it. Releases its key with the next flush."""
+        self._held.drop(attempt)
+        self._queues.update(queues)
+        if attempt.claim.orderingkey is not None:
+            self._keys.add(attempt.claim.orderingkey)
+        if (self._queues or self._keys) and self._task is None:
+            self._start()
+
+    def lose(self, attempt: Attempt) -> None:
+        """The lease of this attempt was lost: there is nothing to write."""
+        self.lost += 1
+        self._held.drop(attempt)
+
+    async def drain(self) -> None:
+        """Wait until everything put so far is written."""
+        while self._task is not None:
+            await asyncio.wait([self._task])
+
+    def _start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._flush_all(), name="settler")
+
+    async def _flush_all(self) -> None:
+        try:
+            await asyncio.sleep(0)  # whatever ends in this turn of the loop joins
+            while self._buffer or self._keys or self._queues:
+                batch, self._buffer = self._buffer, []
+                if batch:
+                    await self._flush(batch)
+                await self._pass_on(batch)
+        finally:
+            self._task = None
+
+    async def _flush(self, batch: list[Ended]) -> None:
+        done = await self._persist(batch)
+        for attempt, settlement in batch:
+            self._held.drop(attempt)
+            if settlement.id not in done:
+                self.lost += 1
+                _log.warning("job %s ended after its lease was lost; nothing of this attempt was written", settlement.id)
+            if settlement.orderingkey is not None:
+                self._keys.add(settlement.orderingkey)
+        if self._waiting:
+            for attempt, _ in batch:
+                if (future := self._waiting.pop(attempt.claim.id, None)) is not None and not future.done():
+                    future.set_result(None)
+
+    async def _persist(self, batch: list[Ended]) -> set[str]:
+        completed = [s for _, s in batch if s.statusid == Status.COMPLETED]
+        others = [s for _, s in batch if s.statusid != Status.COMPLETED]
+        done: set[str] = set()
+        if completed:
+            done |= await self._insist(self._store.complete, completed)
+        if others:
+            done |= await self._insist(self._store.settle, others)
+        return done
+
+    async def _insist(self, write: Callable[[list[Settlement]], Awaitable[set[str]]], batch: list[Settlement]) -> set[str]:
+        """Write a batch whatever it takes; after a lost answer, ask which were written."""
+        failures = 0
+        while True:
+            try:
+                done = await write(batch)
+                if failures:
+                    self.away = False
+                    missing = [s for s in batch if s.id not in done and s.executionid is not None]
+                    executed = await self._store.executed([s.executionid for s in missing if s.executionid is not None])
+                    done |= {s.id for s in missing if s.executionid in executed}
+                return done
+            except (DatabaseUnavailable, TransactionConflict) as error:
+                failures += 1
+                if failures == 3:
+                    self.away = True
+                    _log.warning("%d ended jobs wait to be written: %s", len(batch), error)
+                await asyncio.sleep(min(5.0, 0.02 * 2**failures) * self._clock.random())
+            except (Rejected, AlreadyExists) as error:
+                if len(batch) > 1:
+                    return {done for one in batch for done in await self._insist(write, [one])}
+                return await self._refused(batch[0], error)
+
+    async def _refused(self, settlement: Settlement, error: HubError) -> set[str]:
+        """The database cannot hold this result: the attempt has failed, with an error that it can hold."""
+        reason = ascii(f"the result cannot be stored: {error}")[1:2000]
+        failed = Settlement(
+            id=settlement.id, fence=settlement.fence, result=None, executionid=settlement.executionid,
+            duration=settlement.duration, attempt=settlement.attempt, statusid=Status.FAILED,
+            priority=settlement.priority, retrycount=settlement.retrycount, lasterror=reason, failure=Failure.PERMANENT,
+        )  # fmt: skip
+        return await self._store.settle([failed])
+
+    async def _pass_on(self, batch: list[Ended]) -> None:
+        """After the commit: open the next job of each key, wake the queues that got rows."""
+        keys, self._keys = self._keys, set()
+        queues, self._queues = self._queues, set()
+        try:
+            if keys:
+                self._wake(await self._store.release(keys))
+            if queues:
+                self._wake(queues)
+                await self._store.notify(queues)
+        except (DatabaseUnavailable, TransactionConflict) as error:
+            # The sweep opens what stays closed, the poll finds what nobody was told of.
+            _log.info("left to the next sweep: %s", error)
+        if any(settlement.delay is not None for _, settlement in batch):
+            self._wake(("",))

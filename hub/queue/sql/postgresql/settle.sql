@@ -1,0 +1,34 @@
+-- columns: id, fence, result, executionid, duration, attempt, statusid, priority, retrycount, delay,
+--   lasterror, failure, unknown
+-- End a batch of attempts in any way, each behind its fence, with a history row where the attempt counts.
+-- Answers the ids that were settled; the others had lost their lease. Plan: primary key.
+WITH v AS (
+    SELECT * FROM unnest(:id::text[], :fence::bigint[], :result::text[], :executionid::text[], :duration::bigint[],
+                         :attempt::int[], :statusid::int[], :priority::int[], :retrycount::int[],
+                         :delay::float8[], :lasterror::text[], :failure::text[], :unknown::boolean[])
+        AS v (id, fence, result, executionid, duration, attempt, statusid, priority, retrycount, delay,
+              lasterror, failure, unknown)
+), done AS (
+    UPDATE queue_jobs j SET
+        statusid = v.statusid, result = v.result, priority = v.priority, retrycount = v.retrycount,
+        lasterror = CASE WHEN v.executionid IS NULL THEN COALESCE(v.lasterror, j.lasterror) ELSE v.lasterror END,
+        failure = v.failure,
+        completedat = CASE WHEN v.statusid IN (3, 4, 6) THEN clock_timestamp() END,
+        scheduledat = CASE WHEN v.delay IS NOT NULL THEN clock_timestamp() + make_interval(secs => v.delay) ELSE j.scheduledat END,
+        gate = CASE WHEN v.delay IS NOT NULL THEN 0 ELSE 3 END,
+        unknownsince = CASE WHEN v.unknown THEN COALESCE(j.unknownsince, clock_timestamp()) END,
+        cancelrequested = FALSE, leaseuntil = NULL, keyslot = NULL,
+        modifiedon = clock_timestamp(), rowversionstamp = j.rowversionstamp + 1
+    FROM v WHERE j.id = v.id AND j.fence = v.fence AND j.statusid = 2
+    RETURNING j.id, v.result, v.executionid, v.duration, v.attempt, v.statusid, v.lasterror,
+        CASE WHEN :history_input::int > 0 THEN left(j.payload, :history_input::int) END AS inputdata
+), history AS (
+    INSERT INTO job_histories (id, jobid, executionid, statusid, startedat, completedat, duration, result, errormessage,
+                               retryattempt, executedby, inputdata, outputdata)
+    SELECT executionid, id, executionid, CASE WHEN statusid IN (3, 6) THEN statusid ELSE 4 END,
+           clock_timestamp() - duration * interval '1 ms', clock_timestamp(), duration,
+           CASE WHEN lasterror IS NULL THEN 'Success' ELSE split_part(lasterror, E'\n', 1) END, lasterror, attempt,
+           :executedby::text, inputdata, result
+    FROM done WHERE executionid IS NOT NULL
+)
+SELECT id FROM done

@@ -1,0 +1,234 @@
+"""The queue in the database: every statement on `queue_jobs` and `job_histories` that moves a job goes through here.
+
+Invariant: a job is taken by raising its fence, and everything written about an attempt names the fence it was given: a
+stale worker matches no row. Statuses come from hub.transitions, times from the database's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import msgspec
+from msgspec.structs import astuple
+
+from hub.db.statement import load
+from hub.errors import DatabaseUnavailable
+from hub.model import Claim, Enqueued, NewJob, Settlement, Status
+from hub.ports import Database, Defaults, JobTransaction, Row, Runner, Statement
+
+
+class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`owner` names this instance in leases and histories; `lease` in seconds; `history_input` in characters, 0 = off.
+
+    `run` is how many jobs of one ordering key a claim may take at once.
+    """
+
+    owner: str
+    lease: float = 30.0
+    max_retries: int = 3
+    max_crashes: int = 2
+    history_input: int = 65536
+    run: int = 50
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """The jobs a claim took, in the order in which they are to run; `met` counts the rows it looked at."""
+
+    claims: list[Claim]
+    met: int
+
+
+class Held(msgspec.Struct, frozen=True, gc=False):
+    """A job as the heartbeat names it."""
+
+    id: str
+    fence: int
+    progress: float | None
+    progressnote: str | None
+
+
+class Rescued(msgspec.Struct, frozen=True):
+    """A job whose lease had expired: `poison` if it became a dead letter, queued again otherwise."""
+
+    id: str
+    queue: str
+    poison: bool
+    orderingkey: str | None
+    leaseowner: str | None
+
+
+class Store:
+    """See the module. All methods raise the database's errors as hub.errors has them."""
+
+    def __init__(self, database: Database, settings: StoreSettings, defaults: Defaults) -> None:
+        self._database = database
+        self.settings = settings
+        encode = msgspec.json.Encoder().encode
+        self._queues = encode(dict(defaults.queues())).decode()
+        self._retries = encode(dict(defaults.max_retries())).decode()
+        self._claim = self._load("claim")
+        self._complete = self._load("complete")
+        self._complete_one = self._load("complete_one")
+        self._settle = self._load("settle")
+        self._enqueue = self._load("enqueue")
+
+    def _load(self, name: str) -> Statement:
+        return load("hub.queue", self._database.dialect, name)
+
+    # --- in -------------------------------------------------------------------------------------------------------
+
+    async def enqueue(self, jobs: Sequence[NewJob], *, notify: bool = True) -> list[Enqueued]:
+        """Insert rows, in order, in one transaction; a repeated dedupe key answers the id of the row that has it.
+
+        Raises AlreadyExists if one of the ids is taken, Rejected if a value does not fit; then nothing was inserted.
+        """
+        rows = [astuple(job) for job in jobs]
+        answer = await self._database.run(self._enqueue, rows, notify=notify)
+        fresh = {row[0] for row in answer}
+        if all(job.id in fresh for job in jobs):
+            return [Enqueued(job.id) for job in jobs]
+        known = await self._known([job for job in jobs if job.id not in fresh])
+        return [
+            Enqueued(job.id) if job.id in fresh else Enqueued(known[job.source, job.dedupekey or ""], duplicate=True)
+            for job in jobs
+        ]
+
+    async def enqueue_in(self, transaction: JobTransaction, jobs: Sequence[NewJob]) -> None:
+        """Insert rows in a job's own transaction; nobody is woken before it is committed (see `notify`)."""
+        await transaction.run(self._enqueue, [astuple(job) for job in jobs], notify=False)
+
+    async def notify(self, queues: Iterable[str]) -> None:
+        """Wake the workers of these queues on every instance."""
+        await self._database.run(self._load("notify"), [(queue,) for queue in queues])
+
+    async def _known(self, jobs: Sequence[NewJob]) -> dict[tuple[str, str], str]:
+        keys = [(job.source, job.dedupekey) for job in jobs]
+        found = await self._database.run(self._load("known"), keys)
+        return {(row[0], row[1]): row[2] for row in found}
+
+    # --- claim and finish -----------------------------------------------------------------------------------------
+
+    async def claim(self, queue: str, limit: int) -> Claimed:
+        """Take up to `limit` jobs of a queue ('' = rows that name none), and the rest of their keys' runs."""
+        settings = self.settings
+        rows = await self._database.run(
+            self._claim,
+            queue=queue,
+            limit=limit,
+            run=settings.run - 1,
+            owner=settings.owner,
+            lease=settings.lease,
+            max_retries=settings.max_retries,
+            queues=self._queues,
+            retries=self._retries,
+        )
+        taken = [row for row in rows if row[0]]
+        # RETURNING has no order of its own; within a key arrival beats priority, which in_runs restores
+        taken.sort(key=_rank)
+        return Claimed([Claim(*row[2:]) for row in taken], len(rows))
+
+    async def complete(self, settlements: Sequence[Settlement]) -> set[str]:
+        """Complete jobs that used no transaction of their own; answers the ids for which the fence held."""
+        rows = [(s.id, s.fence, s.result, s.executionid, s.duration, s.attempt) for s in settlements]
+        settings = self.settings
+        done = await self._database.run(
+            self._complete, rows, executedby=settings.owner, history_input=settings.history_input
+        )
+        return {row[0] for row in done}
+
+    async def complete_in(self, transaction: JobTransaction, s: Settlement) -> bool:
+        """Complete one job as the last statement of its own transaction, and commit; False if the fence was lost."""
+        row = (s.id, s.fence, s.result, s.executionid, s.duration, s.attempt, self.settings.owner, self.settings.history_input)
+        return await transaction.commit_with(self._complete_one, row)
+
+    async def settle(self, settlements: Sequence[Settlement]) -> set[str]:
+        """End attempts in any way; answers the ids for which the fence held."""
+        rows = [astuple(s)[:13] for s in settlements]
+        settings = self.settings
+        done = await self._database.run(
+            self._settle, rows, executedby=settings.owner, history_input=settings.history_input
+        )
+        return {row[0] for row in done}
+
+    async def executed(self, executions: Collection[str]) -> set[str]:
+        """Which of these executions have left a history row: asked when the answer to a COMMIT was lost."""
+        found = await self._database.run(self._load("executed"), [(execution,) for execution in executions])
+        return {row[0] for row in found}
+
+    async def release(self, keys: Collection[str]) -> set[str]:
+        """Let the next job of each ordering key run; answers the queues that have something new."""
+        rows = await self._database.run(self._load("release"), [(key,) for key in sorted(keys)])
+        return {row[0] for row in rows}
+
+    # --- upkeep ---------------------------------------------------------------------------------------------------
+
+    async def renew(self, runner: Runner, held: Sequence[Held]) -> list[Row]:
+        """Extend leases through the heartbeat's own connection; rows of (id, mine, cancelrequested)."""
+        return await runner.run(self._load("renew"), [astuple(one) for one in held], lease=self.settings.lease)
+
+    async def rescue(self, limit: int = 500) -> list[Rescued]:
+        """Take back jobs whose lease expired; poison ones become dead letters (hub.transitions.after_crash)."""
+        settings = self.settings
+        rows = await self._database.run(
+            self._load("rescue"), limit=limit, max_crashes=settings.max_crashes, owner=settings.owner
+        )
+        return [Rescued(row[0], row[2], row[1] == Status.FAILED, row[3], row[4]) for row in rows]
+
+    async def promote(self, limit: int = 1000) -> dict[str, int]:
+        """Open scheduled rows that are due; queue → how many."""
+        rows = await self._database.run(self._load("promote"), limit=limit)
+        return {row[0]: row[1] for row in rows}
+
+    async def seconds_until_due(self) -> float | None:
+        """Seconds until the next scheduled row is due; None if none waits."""
+        rows = await self._database.read(self._load("due"))
+        seconds: float | None = rows[0][0]
+        return seconds
+
+    async def ready(self) -> set[str]:
+        """The queues that have something to run ('' = rows that name none)."""
+        return {row[0] for row in await self._database.read(self._load("ready"))}
+
+    async def sweep(self, after: str, limit: int = 2000) -> tuple[str | None, set[str]]:
+        """Open keys whose release was lost, from the key after `after`; (where to go on or None, queues to wake)."""
+        rows = await self._database.run(self._load("sweep"), after=after, limit=limit)
+        keys = [row[0] for row in rows if row[0] is not None]
+        return (max(keys) if len(keys) >= limit else None), {row[1] for row in rows if row[0] is None}
+
+    async def cancel(self, job_id: str, *, reason: str, actor: str) -> Status | None:
+        """Cancel a job: CANCELLED if it waited, PROCESSING if it runs and was asked to stop, None if there is nothing."""
+        rows = await self._database.run(self._load("cancel"), id=job_id, reason=reason, actor=actor)
+        if not rows:
+            return None
+        if rows[0][1] == Status.CANCELLED and rows[0][2] is not None:
+            await self.release([rows[0][2]])
+        return Status(rows[0][1])
+
+    async def reachable(self) -> bool:
+        """Whether the database answers."""
+        try:
+            await self._database.read(self._load("due"))
+        except DatabaseUnavailable:
+            return False
+        return True
+
+
+def _rank(row: Any) -> tuple[int, int]:
+    return -row[9], row[1]
+
+
+def in_runs(claims: Iterable[Claim]) -> list[list[Claim]]:
+    """Group claims into runs: the jobs of one ordering key one after another, any other job by itself."""
+    runs: list[list[Claim]] = []
+    of_key: dict[str, list[Claim]] = {}
+    for claim in claims:
+        key = claim.orderingkey
+        if key is None:
+            runs.append([claim])
+        elif key in of_key:
+            of_key[key].append(claim)
+        else:
+            of_key[key] = run = [claim]
+            runs.append(run)
+    return runs

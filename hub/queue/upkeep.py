@@ -1,0 +1,146 @@
+"""What a worker does beside working: promotes what is due, finds rows inserted by SQL, rescues expired leases.
+
+Invariant: nothing here is needed for a job that the hub enqueued and that ends well; everything here makes sure that
+whatever else happened, the job is found. An idle hub sends a few tiny statements a poll interval.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from hub.clock import Clock
+from hub.errors import DatabaseUnavailable, HubError
+from hub.queue.attempt import Held, Stop
+from hub.queue.store import Store
+from hub.queue.worker import WorkerPool
+
+_log = logging.getLogger("hub.queue")
+
+_SWEEP_EVERY = 60.0
+
+
+class UpkeepSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds; `rescue_interval` is a part of the lease, so that an expired one is noticed soon after."""
+
+    poll_interval: float = 5.0
+    rescue_interval: float = 10.0
+
+
+class Upkeep:
+    """start, stop; `hurry` looks at once."""
+
+    def __init__(self, store: Store, pool: WorkerPool, held: Held, clock: Clock, settings: UpkeepSettings) -> None:
+        self._store = store
+        self._pool = pool
+        self._held = held
+        self._clock = clock
+        self._settings = settings
+        self._hurried = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._rescued_at = float("-inf")
+        self._swept_at = clock.monotonic()
+        self._sweep_from = ""
+        self._next_due: float | None = None
+        self.failing: str | None = None
+
+    def start(self) -> None:
+        self._tasks = [asyncio.create_task(self._run(), name="upkeep")]
+
+    async def stop(self) -> None:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def heard_job(self, queue: str) -> None:
+        """A notification that `queue` has something; '' also stands for what may have been missed."""
+        if queue:
+            self._pool.wake((queue,))
+        else:
+            self._pool.wake_all()
+        self.hurry()
+
+    def heard_cancel(self, job_id: str) -> None:
+        attempt = self._held.get(job_id)
+        if attempt is not None:
+            attempt.halt(Stop.CANCEL)
+
+    def hurry(self) -> None:
+        """Something may have become due or been given a time: look again at once."""
+        self._hurried.set()
+
+    async def _run(self) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._look()
+            except HubError as error:
+                failures += 1
+                if failures == 1:
+                    _log.warning("upkeep pauses: %s", error)
+                self.failing = str(error)
+                self._pool.away = self._pool.away or isinstance(error, DatabaseUnavailable)
+                await asyncio.sleep(min(self._settings.poll_interval, 0.1 * 2**failures) * (0.5 + self._clock.random() / 2))
+                continue
+            if failures or self._pool.away:
+                self._pool.wake_all()
+            failures, self.failing = 0, None
+            await self._wait()
+
+    async def _look(self) -> None:
+        now = self._clock.monotonic()
+        woken = await self._until_done(self._promote)
+        if now - self._rescued_at >= self._settings.rescue_interval:
+            woken |= await self._until_done(self._rescue)
+            self._rescued_at = now
+        if now - self._swept_at >= _SWEEP_EVERY:
+            woken |= await self._sweep()
+        woken |= await self._store.ready()
+        self._pool.wake(woken)
+        self._next_due = await self._store.seconds_until_due()
+
+    async def _wait(self) -> None:
+        """Until the next poll, the next due time, or a hurry."""
+        pause = self._settings.poll_interval
+        if self._next_due is not None:
+            pause = min(pause, max(0.0, self._next_due))
+        pause = min(pause, max(0.05, self._settings.rescue_interval))
+        try:
+            async with asyncio.timeout(pause):
+                await self._hurried.wait()
+        except TimeoutError:
+            pass
+        self._hurried.clear()
+
+    async def _until_done(self, step: Callable[[], Awaitable[set[str]]]) -> set[str]:
+        woken: set[str] = set()
+        while found := await step():
+            woken |= found
+        return woken
+
+    async def _promote(self) -> set[str]:
+        return set(await self._store.promote())
+
+    async def _rescue(self) -> set[str]:
+        rescued = await self._store.rescue()
+        keys = {one.orderingkey for one in rescued if one.orderingkey is not None}
+        for one in rescued:
+            _log.warning(
+                "job %s: the lease of worker %s expired; %s", one.id, one.leaseowner,
+                "it has killed too many workers and is a dead letter now" if one.poison else "queued again",
+            )  # fmt: skip
+        if keys:
+            await self._store.release(keys)
+        return {one.queue for one in rescued}
+
+    async def _sweep(self) -> set[str]:
+        """Once around the keys, a page a minute while there are more."""
+        following, woken = await self._store.sweep(self._sweep_from)
+        self._sweep_from = following or ""
+        if following is None:
+            self._swept_at = self._clock.monotonic()
+        return woken

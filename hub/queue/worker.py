@@ -1,0 +1,275 @@
+"""The worker pool: claims for each queue, runs what was claimed, bounded by the queue's limit and the pool's.
+
+Invariant: a claimed job is in a lane, with a runner, or in the settler's buffer, and in Held all the while; when the
+pool stops, what was not begun is given back and what runs is waited for, then stopped, then given back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+import msgspec
+
+from hub.clock import Clock
+from hub.errors import AlreadyExists, DatabaseUnavailable, TransactionConflict
+from hub.queue.attempt import Attempt, Held, Stop
+from hub.queue.executor import Executor
+from hub.queue.lane import Lane, Run
+from hub.queue.settler import Settler
+from hub.queue.store import Store, in_runs
+
+_log = logging.getLogger("hub.queue")
+
+UNNAMED = ""
+"""The claim of rows that name no queue; their jobs run in the lane of their handler's queue."""
+_SUSPECTS = 50
+_BACKLOG = 2000
+_TURN = 50
+
+
+class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`workers` jobs run at once, within it `queues` (name → limit). `only`: claim these queues and no other.
+
+    `shutdown_timeout` in seconds.
+    """
+
+    workers: int
+    queues: Mapping[str, int]
+    only: frozenset[str] | None = None
+    shutdown_timeout: float = 30.0
+
+
+class WorkerPool:
+    """start, wake, stop."""
+
+    def __init__(self, store: Store, executor: Executor, settler: Settler, held: Held, clock: Clock, settings: PoolSettings) -> None:
+        self._store = store
+        self._executor = executor
+        self._settler = settler
+        self._held = held
+        self._clock = clock
+        self._settings = settings
+        self._lanes: dict[str, Lane] = {}
+        self._claiming: dict[str, asyncio.Task[None]] = {}
+        self._more: set[str] = set()  # queues that may have something we have not claimed
+        self._suspects: deque[tuple[Lane, Run]] = deque()
+        self._suspect: asyncio.Task[None] | None = None
+        self._runners: set[asyncio.Task[None]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._open = False
+        self.away = False
+        for name in settings.queues:
+            if settings.only is None or name in settings.only:
+                self._lane(name)
+
+    # --- life -------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._open = True
+        self.wake_all()
+
+    async def stop(self) -> None:
+        """Stop claiming, give back what was not begun, wait for the rest as long as it may take, then stop it."""
+        self._open = False
+        if self._claiming:
+            await asyncio.wait(list(self._claiming.values()))
+        self._give_back_waiting()
+        try:
+            async with asyncio.timeout(self._settings.shutdown_timeout):
+                await self._idle.wait()
+        except TimeoutError:
+            running = self._held.all()
+            _log.warning("%d jobs still ran after %g s and are given back", len(running), self._settings.shutdown_timeout)
+            for attempt in running:
+                attempt.halt(Stop.SHUTDOWN)
+            try:
+                async with asyncio.timeout(5):
+                    await self._idle.wait()
+            except TimeoutError:
+                _log.error("%d handlers ignore their cancellation; their leases will expire", len(self._runners))
+        await self._settler.drain()
+
+    def wake(self, queues: Iterable[str]) -> None:
+        """There may be something to run in these queues."""
+        for queue in queues:
+            if self._serves(queue):
+                self._more.add(queue)
+                self._claim_soon(queue)
+
+    def wake_all(self) -> None:
+        """The database answers (again): look into every queue."""
+        self.away = False
+        self.wake([*self._lanes, UNNAMED])
+
+    @property
+    def running(self) -> int:
+        return len(self._runners)
+
+    def state(self) -> dict[str, dict[str, int]]:
+        """Queue → {limit, running, waiting}, of this process."""
+        return {lane.name: {"limit": lane.limit, "running": lane.running, "waiting": lane.waiting} for lane in self._lanes.values()}
+
+    # --- claiming ---------------------------------------------------------------------------------------------------
+
+    def _lane(self, name: str) -> Lane:
+        lane = self._lanes.get(name)
+        if lane is None:
+            # A queue that the configuration does not name is served with the limit of the default one.
+            limit = self._settings.queues.get(name) or self._settings.queues.get("default") or self._settings.workers
+            lane = self._lanes[name] = Lane(name, min(limit, self._settings.workers))
+        return lane
+
+    def _serves(self, queue: str) -> bool:
+        only = self._settings.only
+        return only is None or queue in only or (queue == UNNAMED and "default" in only)
+
+    def _claim_soon(self, queue: str) -> None:
+        if self._open and not self.away and queue in self._more and queue not in self._claiming and self._wanted(queue):
+            task = asyncio.get_running_loop().create_task(self._claim(queue), name=f"claim {queue or 'unnamed'}")
+            self._claiming[queue] = task
+            task.add_done_callback(lambda _: self._claimed(queue))
+
+    def _claimed(self, queue: str) -> None:
+        self._claiming.pop(queue, None)
+        self._claim_soon(queue)
+
+    def _wanted(self, queue: str) -> int:
+        if self._settler.backlog > _BACKLOG:
+            return 0
+        free = self._settings.workers - len(self._runners)
+        return self._lane(queue or "default").wanted(free, self._clock.monotonic())
+
+    async def _claim(self, queue: str) -> None:
+        """Claim while there is room and something to run."""
+        while self._open and queue in self._more and (wanted := self._wanted(queue)):
+            self._more.discard(queue)  # a wake-up during the claim puts it back
+            leased = self._clock.monotonic()
+            try:
+                claimed = await self._store.claim(queue, wanted)
+            except (TransactionConflict, AlreadyExists):
+                self._more.add(queue)  # another claim took a key's slot first: look again
+                continue
+            except DatabaseUnavailable as error:
+                self._more.add(queue)
+                if not self.away:
+                    _log.warning("claiming pauses: %s", error)
+                self.away = True  # until the upkeep reaches the database and wakes every queue
+                return
+            if claimed.met >= wanted:
+                self._more.add(queue)
+            self._accept([Attempt(claim, self._executor, leased) for claim in claimed.claims])
+
+    def _accept(self, attempts: list[Attempt]) -> None:
+        by_claim = {attempt.claim.id: attempt for attempt in attempts}
+        lanes: set[Lane] = set()
+        for run in in_runs(attempt.claim for attempt in attempts):
+            accepted = [by_claim[claim.id] for claim in run]
+            lane = self._lane(run[0].queue)
+            for attempt in accepted:
+                self._held.add(attempt)
+            if any(claim.crashcount for claim in run):
+                self._suspects.append((lane, accepted))
+            else:
+                lane.push(accepted)
+                lanes.add(lane)
+        for lane in lanes:
+            self._start_runner(lane)
+        self._start_suspect()
+
+    # --- running ----------------------------------------------------------------------------------------------------
+
+    def _start_runner(self, lane: Lane) -> None:
+        """One more runner for a lane that has something waiting, if the limits allow. A runner that comes to wait
+        starts the next, so that handlers that never wait share one."""
+        if lane.waiting and lane.running < lane.limit and len(self._runners) < self._settings.workers:
+            lane.running += 1
+            self._idle.clear()
+            task = asyncio.get_running_loop().create_task(self._run(lane), name=f"runner {lane.name}")
+            self._runners.add(task)
+
+    async def _run(self, lane: Lane) -> None:
+        task = asyncio.current_task()
+        more = partial(self._start_runner, lane)
+        runs = 0
+        try:
+            while lane.waiting:
+                await self._run_in_order(lane, lane.pop(), more)
+                runs += 1
+                if not runs % _TURN:
+                    await asyncio.sleep(0)  # handlers that never wait must not keep claims and flushes from leaving
+                self._claim_soon(lane.name)
+                self._claim_soon(UNNAMED)
+                if len(self._runners) >= self._settings.workers and self._neediest() not in (None, lane):
+                    break
+        finally:
+            lane.running -= 1
+            if task is not None:
+                self._runners.discard(task)
+            self._after_runner(lane)
+
+    def _after_runner(self, lane: Lane) -> None:
+        neediest = self._neediest()
+        if neediest is not None:
+            self._start_runner(neediest)
+        if not self._runners and self._suspect is None:
+            self._idle.set()
+        self._claim_soon(lane.name)
+        self._claim_soon(UNNAMED)
+
+    def _neediest(self) -> Lane | None:
+        """The lane with something waiting and the smallest share of its limit in use."""
+        candidates = [lane for lane in self._lanes.values() if lane.waiting and lane.running < lane.limit]
+        return min(candidates, key=lambda lane: lane.running / lane.limit, default=None)
+
+    async def _run_in_order(self, lane: Lane, run: Run, waits: Callable[[], None] | None = None) -> None:
+        """The jobs of a run one after another; once one has not ended its job, the rest is given back. `waits` is
+        called when a handler comes to wait."""
+        for index, attempt in enumerate(run):
+            attempt.waits = waits
+            if index:
+                attempt.after = self._settler.written(run[index - 1])
+            try:
+                goes_on = await self._executor.execute(attempt)
+            except Exception:
+                # A bug of the hub, not of the handler: the lease expires and the rescuer gives the job to another.
+                _log.exception("job %s: the executor failed", attempt.claim.id)
+                self._held.drop(attempt)
+                goes_on = False
+            if not (goes_on and self._open) and index + 1 < len(run):
+                for rest in run[index + 1 :]:
+                    self._executor.give_back(rest)
+                break
+        lane.finished(len(run))
+
+    def _start_suspect(self) -> None:
+        """Jobs whose worker died run one at a time: if one of them is the killer, it takes no neighbour along."""
+        while len(self._suspects) > _SUSPECTS:
+            for attempt in self._suspects.pop()[1]:
+                self._executor.postpone(attempt, 1.0 + self._clock.random())
+        if self._suspects and self._suspect is None and self._open:
+            self._idle.clear()
+            self._suspect = asyncio.get_running_loop().create_task(self._run_suspects(), name="suspects")
+
+    async def _run_suspects(self) -> None:
+        try:
+            while self._suspects and self._open:
+                lane, run = self._suspects.popleft()
+                await self._run_in_order(lane, run)
+                await self._settler.drain()
+        finally:
+            self._suspect = None
+            if not self._runners:
+                self._idle.set()
+
+    def _give_back_waiting(self) -> None:
+        for lane in self._lanes.values():
+            for attempt in lane.empty():
+                self._executor.give_back(attempt)
+        while self._suspects:
+            for attempt in self._suspects.popleft()[1]:
+                self._executor.give_back(attempt)
