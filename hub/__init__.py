@@ -1,0 +1,30 @@
+"""The hub, for programs: `from hub import Hub, Job, handler`.
+
+Invariant: importing the package imports nothing else; each name is fetched at its first use, as a handler's module
+needs neither the server nor a database driver.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hub.app import Hub
+    from hub.handlers.job import Job
+    from hub.handlers.mark import handler
+
+__all__ = ["Hub", "Job", "handler"]
+
+_HOMES = {"Hub": "hub.app", "Job": "hub.handlers.job", "handler": "hub.handlers.mark"}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,151 @@
+"""From a handler's signature to the one call the executor makes.
+
+Invariant: everything is looked up here, once. `call(job)` decodes the payload if the handler wants one, passes what was
+declared, and goes through no middleware that is not there. It may raise before it answers an awaitable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import typing
+from collections.abc import Awaitable, Callable, Iterable
+from types import SimpleNamespace
+from typing import Any
+
+from hub.handlers.decoder import decoder_for
+from hub.handlers.job import Job
+from hub.handlers.mark import Middleware, Next
+from hub.handlers.payload import Decode, untyped
+from hub.handlers.sync import SyncJob
+from hub.handlers.view import JobView
+
+Function = Callable[..., Any]
+AsyncFunction = Callable[..., Awaitable[Any]]
+_JOBS: dict[str, type[JobView]] = {"Job": Job, "SyncJob": SyncJob}
+
+
+def bind(function: Function, middleware: Iterable[Middleware] = ()) -> Next:
+    """The call that runs `function` for a job, the first of `middleware` outermost.
+
+    Raises TypeError for a signature that cannot be served.
+    """
+    if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+        raise TypeError("a generator cannot be a handler: return the result instead of yielding it")
+    is_async = inspect.iscoroutinefunction(inspect.unwrap(function))
+    parameters = _required(function)
+    roles, decode = _roles(parameters, is_async)
+    call = _call(roles, decode, _by_position(function if is_async else _threaded(function), parameters))
+    for one in reversed(tuple(middleware)):
+        call = _wrap(one, call)
+    return call
+
+
+def _call(roles: tuple[str, ...], decode: Decode, function: AsyncFunction) -> Next:
+    # One shape a signature, as each of these runs tens of thousands of times a second.
+    match roles:
+        case ("job",):
+            return function
+        case ("payload",):
+            return lambda job: function(decode(job._claim))
+        case ("payload", "job"):
+            return lambda job: function(decode(job._claim), job)
+        case ("job", "payload"):
+            return lambda job: function(job, decode(job._claim))
+        case _:
+            return lambda job: function()
+
+
+def _wrap(middleware: Middleware, following: Next) -> Next:
+    return lambda job: middleware(job, following)
+
+
+def _by_position(function: AsyncFunction, parameters: list[inspect.Parameter]) -> AsyncFunction:
+    """`function`, taking its keyword-only parameters by position too."""
+    names = [parameter.name for parameter in parameters if parameter.kind is inspect.Parameter.KEYWORD_ONLY]
+    if not names:
+        return function
+    split = len(parameters) - len(names)
+    return lambda *values: function(*values[:split], **dict(zip(names, values[split:], strict=True)))
+
+
+def _threaded(function: Function) -> AsyncFunction:
+    def run(*values: Any) -> Any:
+        try:
+            return function(*values)
+        except StopIteration as error:  # a future refuses this one, and whoever awaits it would wait for ever
+            raise RuntimeError("the handler raised StopIteration") from error
+
+    def call(*values: Any) -> Awaitable[Any]:
+        loop = asyncio.get_running_loop()
+        return asyncio.to_thread(run, *(SyncJob(v, loop) if isinstance(v, JobView) else v for v in values))
+
+    return call
+
+
+# --- who is who ------------------------------------------------------------------------------------------------------
+
+
+def _roles(parameters: list[inspect.Parameter], is_async: bool) -> tuple[tuple[str, ...], Decode]:
+    """What goes into each parameter, 'payload' or 'job', and how the payload is decoded."""
+    roles: list[str] = []
+    decode: Decode = untyped
+    for parameter in parameters:
+        role = "job" if _is_job(parameter) else "payload"
+        if role in roles:
+            raise TypeError(
+                f"parameter {parameter.name!r} is one too many: a handler takes a payload, and a job that is named "
+                "`job` or annotated as Job"
+            )
+        if role == "payload":
+            decode = decoder_for(parameter.annotation)
+        else:
+            _check_job(parameter.annotation, is_async)
+        roles.append(role)
+    return tuple(roles), decode
+
+
+def _required(function: Function) -> list[inspect.Parameter]:
+    """The parameters that a call must fill, with their types. Those with defaults are left alone."""
+    collecting = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [
+        _resolved(function, parameter)
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind not in collecting and parameter.default is inspect.Parameter.empty
+    ]
+
+
+def _resolved(function: Function, parameter: inspect.Parameter) -> inspect.Parameter:
+    written = parameter.annotation
+    if not isinstance(written, str):
+        return parameter
+    holder = SimpleNamespace(__annotations__={parameter.name: written})
+    names = getattr(inspect.unwrap(function), "__globals__", {})
+    try:
+        hints = typing.get_type_hints(holder, names, include_extras=True)
+    except (NameError, AttributeError, TypeError, SyntaxError) as error:
+        job = _JOBS.get(written.rpartition(".")[2])
+        if job is not None:  # imported for type checkers alone
+            return parameter.replace(annotation=job)
+        raise TypeError(
+            f"the type {written!r} of parameter {parameter.name!r} is not known when the module runs ({error}): "
+            "import it for real, at the top of the module"
+        ) from error
+    return parameter.replace(annotation=hints[parameter.name])
+
+
+def _is_job(parameter: inspect.Parameter) -> bool:
+    kind = parameter.annotation
+    if isinstance(kind, type) and issubclass(kind, JobView):
+        return True
+    return parameter.name == "job" and kind in (inspect.Parameter.empty, Any)
+
+
+def _check_job(kind: Any, is_async: bool) -> None:
+    if is_async and kind is SyncJob:
+        raise TypeError("an async handler gets a Job: annotate it so")
+    if not is_async and kind is Job:
+        raise TypeError(
+            "a handler that is not async runs in a thread, where there is no Job and no job.db: declare it "
+            "`async def`, or take a SyncJob (from hub.handlers.sync)"
+        )

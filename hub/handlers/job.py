@@ -1,0 +1,88 @@
+"""`Job`: what an async handler sees of its job, and what it can do.
+
+Invariant: everything a job leaves behind (its own SQL, children, messages) is written in the job's transaction and
+commits with its completion, or not at all. The one exception is `step`, whose result is remembered at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Unpack
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub.handlers import outgoing
+from hub.handlers.outgoing import Options
+from hub.handlers.view import JobView
+
+
+class Job(JobView):
+    """One attempt at a job. Made by the hub, valid until the handler returns."""
+
+    __slots__ = ()
+
+    @property
+    def db(self) -> AsyncConnection:
+        """A connection in the job's own transaction, which its first use opens and which the hub alone ends.
+
+        Use `begin_nested()` to survive an error; commit and rollback raise HandlerEndedTransaction.
+        """
+        return self._attempt.transaction.connection
+
+    async def driver(self) -> Any:
+        """The database driver's own connection (asyncpg, aiosqlite) of the same transaction."""
+        return await self._attempt.transaction.driver()
+
+    async def step(self, name: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Call `function` once and remember its result, so that a later attempt gets the result without the call.
+
+        For calls to the outside, before `job.db` is used (StepInsideTransaction after it). The result must be fit
+        for JSON. A function that is not async runs in a thread. `name` is unique within the job.
+        """
+
+        async def call() -> Any:
+            if inspect.iscoroutinefunction(function):
+                return await function(*args, **kwargs)
+            result = await asyncio.to_thread(function, *args, **kwargs)
+            return await result if inspect.isawaitable(result) else result
+
+        return await self._attempt.step(name, call)
+
+    async def progress(self, share: float, note: str | None = None) -> None:
+        """Say how far the job is, from 0 to 1; it is seen with the next heartbeat."""
+        self._attempt.progress(min(1.0, max(0.0, share)), note)
+
+    async def publish(
+        self,
+        to: str,
+        topic: str,
+        payload: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **options: Unpack[Options],
+    ) -> str:
+        """Send `payload` to `topic` of the adapter or destination `to`, once this job has committed.
+
+        Answers the id of the outbound row. `key` travels along (Kafka's key, say) and keeps such messages in order.
+        """
+        row = outgoing.publication(self._claim, self._clock.new_id(), to, topic, payload, headers, options)
+        self._attempt.enqueue(row)
+        return row.id
+
+    async def enqueue(
+        self,
+        handler: str,
+        payload: Any = None,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        **options: Unpack[Options],
+    ) -> str:
+        """Enqueue a job for `handler`, to run once this one has committed; it has this one as its parent.
+
+        Answers the id of its row.
+        """
+        row = outgoing.child(self._claim, self._clock.new_id(), handler, payload, metadata, options)
+        self._attempt.enqueue(row)
+        return row.id

@@ -1,0 +1,165 @@
+"""The rows a handler leaves behind: child jobs, and messages to the outside.
+
+Invariant: pure. A row made here fits its columns on every database; what would not fit is refused where the handler
+can see it, not when its transaction ends.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypedDict
+
+from hub.errors import Permanent
+from hub.handlers.payload import NotJson, encode, storable_json
+from hub.model import Claim, Direction, JobType, NewJob
+
+NAME_LIMIT = 255
+QUEUE_LIMIT = 100
+PUBLISH_HANDLER = "publish"
+PUBLISH_QUEUE = "external"
+_INT_LIMIT = 2**31 - 1
+_DELAY_LIMIT = 100 * 366 * 86400.0
+
+
+class Options(TypedDict, total=False):
+    """How a child job or a message is run; every one may be left out.
+
+    `delay` (seconds, or a timedelta) and `at` (without a zone: UTC) exclude each other. `key` orders: rows of one key
+    run strictly one after another. `dedupe`: while a row with that key is known no second one is made, and the id
+    answered is then that of no row. `timeout` is in seconds.
+    """
+
+    queue: str
+    priority: int
+    delay: float | timedelta | None
+    at: datetime | None
+    key: str | None
+    dedupe: str | None
+    max_retries: int | None
+    timeout: float | None
+
+
+def child(
+    parent: Claim, id: str, handler: str, payload: Any, metadata: Mapping[str, Any] | None, options: Options
+) -> NewJob:
+    """The row of a job that `parent` enqueues. Raises Permanent, and PayloadInvalid for the payload."""
+    return _row(parent, id, _text(handler, "handler", NAME_LIMIT), payload, metadata, options)
+
+
+def publication(
+    parent: Claim, id: str, to: str, topic: str, payload: Any, headers: Mapping[str, str] | None, options: Options
+) -> NewJob:
+    """The outbound row of a message to the adapter or destination `to`. Raises as `child` does.
+
+    The key, if any, travels with the message, and orders the messages with that key to that destination.
+    """
+    metadata: dict[str, Any] = {"to": _text(to, "to", NAME_LIMIT), "topic": _text(topic, "topic", None)}
+    options = {"queue": PUBLISH_QUEUE, **options}
+    if (key := options.get("key")) is not None:
+        metadata["key"] = key
+        options["key"] = f"{to}/{key}"
+    if headers:
+        metadata["headers"] = dict(headers)
+    return _row(
+        parent,
+        id,
+        PUBLISH_HANDLER,
+        payload,
+        metadata,
+        options,
+        typeid=JobType.INTEGRATION,
+        direction=Direction.OUTBOUND,
+        method="send",
+    )
+
+
+def _row(
+    parent: Claim,
+    id: str,
+    handler: str,
+    payload: Any,
+    metadata: Mapping[str, Any] | None,
+    options: Options,
+    **fixed: Any,
+) -> NewJob:
+    if unknown := options.keys() - Options.__annotations__.keys():
+        raise Permanent(f"{handler}: unknown option {', '.join(sorted(unknown))}")
+    delay, at = options.get("delay"), options.get("at")
+    if delay is not None and at is not None:
+        raise Permanent(f"{handler}: delay and at exclude each other")
+    body, contenttype, encoding = encode(payload)
+    return NewJob(
+        id=id,
+        handler=handler,
+        payload=body,
+        contenttype=contenttype,
+        payloadencoding=encoding,
+        queue=_optional(options.get("queue"), "queue", QUEUE_LIMIT),
+        priority=_integer(options.get("priority", 0), "priority", -_INT_LIMIT),
+        maxretries=_retries(options.get("max_retries")),
+        scheduledat=None if at is None else _time(at),
+        delay=None if delay is None else _delay(delay),
+        orderingkey=_optional(options.get("key"), "key", NAME_LIMIT),
+        dedupekey=_optional(options.get("dedupe"), "dedupe", NAME_LIMIT),
+        timeout=_timeout(options.get("timeout")),
+        metadata=None if metadata is None else _metadata(metadata),
+        parentjobid=parent.id,
+        traceparent=parent.traceparent,
+        **fixed,
+    )
+
+
+# --- what fits a column ----------------------------------------------------------------------------------------------
+
+
+def _text(value: object, name: str, limit: int | None) -> str:
+    if not isinstance(value, str) or not value:
+        raise Permanent(f"{name}: expected a text that is not empty")
+    if limit is not None and len(value) > limit:
+        raise Permanent(f"{name}: longer than {limit} characters")
+    if "\0" in value or any("\ud800" <= sign <= "\udfff" for sign in value):
+        raise Permanent(f"{name}: text that no database takes (U+0000 or a lone surrogate)")
+    return value
+
+
+def _optional(value: str | None, name: str, limit: int) -> str | None:
+    return None if value is None else _text(value, name, limit)
+
+
+def _integer(value: object, name: str, least: int) -> int:
+    if not isinstance(value, int) or not least <= value <= _INT_LIMIT:
+        raise Permanent(f"{name}: expected a whole number from {least} to {_INT_LIMIT}")
+    return value
+
+
+def _retries(value: int | None) -> int | None:
+    return None if value is None else _integer(value, "max_retries", 0)
+
+
+def _timeout(value: float | None) -> float | None:
+    if value is None or (value > 0 and math.isfinite(value)):
+        return value
+    raise Permanent("timeout: expected seconds, more than 0")
+
+
+def _delay(value: float | timedelta) -> float:
+    seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
+    if not seconds <= _DELAY_LIMIT:  # NaN is not, either
+        raise Permanent("delay: expected seconds, at most a hundred years")
+    return max(0.0, seconds)
+
+
+def _time(value: datetime) -> datetime:
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError as error:
+        raise Permanent("at: outside the calendar") from error
+
+
+def _metadata(value: Mapping[str, Any]) -> str:
+    try:
+        return storable_json(dict(value))
+    except NotJson as error:
+        raise Permanent(f"metadata: {error}") from error
