@@ -37,10 +37,19 @@ else
     echo "Bringing $venv up to date"
 fi
 
-# --no-build-isolation: the build backend is in the lock, so nothing is fetched that has no hash.
+# The lock holds uv too: an environment that pip made is mended by its own.
 if have uv; then
-    uv pip sync --quiet --python "$venv/bin/python" --require-hashes requirements-dev.txt
-    uv pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation --editable .
+    uv=uv
+elif [ -x "$venv/bin/uv" ]; then
+    uv=$venv/bin/uv
+else
+    uv=
+fi
+
+# --no-build-isolation: the build backend is in the lock, so nothing is fetched that has no hash.
+if [ -n "$uv" ]; then
+    "$uv" pip sync --quiet --python "$venv/bin/python" --require-hashes requirements-dev.txt
+    "$uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation --editable .
 else
     "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$venv/bin/python" -m ensurepip
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
