@@ -82,7 +82,7 @@ def _no_constant(name: str) -> NoReturn:
 
 def _syntax_hint(error: json.JSONDecodeError) -> str | None:
     before, at = error.doc[: error.pos].rstrip(), error.doc[error.pos : error.pos + 1]
-    if (before.endswith(",") and at in "]}") or "trailing comma" in error.msg:
+    if (before.endswith(",") and at in ("]", "}")) or "trailing comma" in error.msg:
         return "remove the trailing comma"
     if at in ("/", "#"):
         return "JSON has no comments"

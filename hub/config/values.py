@@ -22,6 +22,8 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    PlainSerializer,
+    SecretStr,
     Strict,
     WithJsonSchema,
 )
@@ -30,7 +32,7 @@ from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_after_validator_function
 
 from hub.config.faults import Invalid, quoted
-from hub.config.secrets import SecretUrl
+from hub.config.secrets import MASK, SecretUrl
 
 
 class Section(BaseModel):
@@ -131,7 +133,10 @@ QueueName = Annotated[str, Field(min_length=1, max_length=100, pattern=_NAME)]
 HandlerName = Annotated[str, Field(min_length=1, max_length=255, pattern=_NO_SPACE)]
 ModuleName = Annotated[str, Field(max_length=255, pattern=_MODULE)]
 UrlPath = Annotated[str, Field(pattern=r"^/[^?#\s]*$")]
-Sha256 = Annotated[str, Field(pattern=_SHA256)]
+Sha256 = Annotated[str, Field(pattern=_SHA256), PlainSerializer(lambda _: MASK, return_type=str)]
+"""A digest of a secret: plain to compare with, masked when shown."""
+SecretText = Annotated[SecretStr, Field(min_length=1)]
+"""A secret. An empty one would open what it is to protect."""
 
 
 def _expression(text: str) -> str:

@@ -9,11 +9,23 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, SecretStr, Tag, field_validator, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from hub.config.faults import Invalid, did_you_mean, quoted
 from hub.config.secrets import FreeSettings, SecretUrl, no_settings
-from hub.config.values import Address, Count, Duration, Listed, Name, PositiveDuration, Section, Size, Text, UrlPath
+from hub.config.values import (
+    Address,
+    Count,
+    Duration,
+    Listed,
+    Name,
+    PositiveDuration,
+    SecretText,
+    Section,
+    Size,
+    Text,
+    UrlPath,
+)
 
 ENTRY_POINTS = "hub.adapters"
 
@@ -37,7 +49,7 @@ class Broker(Adapter):
     """What adapters that connect to a broker have."""
 
     username: Text | None = None
-    password: SecretStr | None = Field(default=None, min_length=1)
+    password: SecretText | None = None
     tls: Tls | None = None
 
 

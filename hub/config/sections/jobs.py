@@ -1,7 +1,7 @@
 """`jobs`: how many jobs run at once, how often they are tried, how long they are kept.
 
-Invariant: keys and defaults of the first ten are the documents' own; `resolved_workers` is the one place that says how
-many jobs a process runs at once.
+Invariant: every key has a default that runs; `resolved_workers` is the one place that says how many jobs a process runs
+at once.
 """
 
 from __future__ import annotations

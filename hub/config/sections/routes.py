@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from hub.config.secrets import FreeSettings, no_settings
 from hub.config.values import (
@@ -20,6 +20,7 @@ from hub.config.values import (
     PositiveDuration,
     Priority,
     QueueName,
+    SecretText,
     Section,
     Size,
     Text,
@@ -34,7 +35,7 @@ BUILT_SIGNATURE_SCHEMES = frozenset({"none"})
 
 class Signature(Section):
     scheme: Text = Field(json_schema_extra={"enum": list(SIGNATURE_SCHEMES)})
-    secrets: Listed[SecretStr] = Field(default=(), description="Several while keys are rotated.")
+    secrets: Listed[SecretText] = Field(default=(), description="Several while keys are rotated.")
 
 
 class Route(Section):

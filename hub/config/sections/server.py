@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from hub.config.faults import Invalid, quoted
 from hub.config.secrets import SecretUrl
-from hub.config.values import Address, Count, Listed, Name, PositiveDuration, Section, Sha256, Size, Text
+from hub.config.values import Address, Count, Listed, Name, PositiveDuration, SecretText, Section, Sha256, Size, Text
 
 RESERVED_CONNECTIONS = 3
 """Connections beside the pool, so that no handler can starve them: heartbeat, rescue, health."""
@@ -125,7 +125,6 @@ class Http(Section):
     )
     allowed_hosts: Listed[Text] = Field(
         default=(),
-        strict=False,
         description="Values of the Host header that are answered, beside the hub's own address.",
     )
     allowed_origins: Listed[Text] = Field(
@@ -138,7 +137,7 @@ class Destination(Section):
     """A place that outbound HTTP goes to, by its name."""
 
     url: Annotated[SecretUrl, Address(("https", "http"))]
-    secret: SecretStr | None = Field(default=None, min_length=1, description="Signs each request (Standard Webhooks).")
+    secret: SecretText | None = Field(default=None, description="Signs each request (Standard Webhooks).")
     headers: dict[str, SecretStr] = Field(default={})
     timeout: PositiveDuration = Field(default=30.0, description="For the whole request.")
     connect_timeout: PositiveDuration = 5.0

