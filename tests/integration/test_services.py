@@ -118,6 +118,7 @@ def test_stop_tolerates_never_started_and_twice(own_postgres: PostgresService) -
 
 
 @pytest.mark.postgres
+@pytest.mark.usefixtures("own_postgres")
 def test_a_server_ends_with_the_test_run_that_is_killed_and_the_next_run_removes_its_folder() -> None:
     program = (
         "import sys, time; from tests.servers import PostgresService\n"
