@@ -22,7 +22,7 @@ from sqlalchemy.sql.compiler import Compiled
 from sqlalchemy.util import await_only, greenlet_spawn
 
 from hub.db.guard import refusal
-from hub.errors import DatabaseUnavailable, HandlerEndedTransaction, HubError, Transient
+from hub.errors import DatabaseUnavailable, HandlerEndedTransaction, HubError, TransactionAborted
 
 Opener = Callable[[], Awaitable[PoolProxiedConnection]]
 """Hands over a connection on which a transaction has begun (or begins with the next statement). Awaited at most once
@@ -31,6 +31,7 @@ with success; what it raises goes to the handler as it is."""
 Abandon = Callable[[PoolProxiedConnection], Awaitable[None]]
 """Takes back a connection that was opened for a job which has ended meanwhile: rolls back and releases it."""
 
+_ENDED = "the job has ended, and job.db with it"
 _USE_SAVEPOINTS = "use begin_nested() for a part that may be undone, or raise to undo everything"
 
 
@@ -91,7 +92,7 @@ class JobConnection(Connection):
             raise DatabaseUnavailable("the connection of job.db was lost") from self._lost_by
         # The handler cut its own statement short (a time-out around it, say) and went on: that attempt has failed, and
         # must be counted, or it would come back for ever.
-        raise Transient("a statement on job.db was cancelled, which undid the job's transaction") from self._lost_by
+        raise TransactionAborted("a statement on job.db was cancelled, which undid the transaction") from self._lost_by
 
     def mark_ended(self) -> None:
         """From now on every use raises ResourceClosedError. Sends nothing: the hub has ended the transaction."""
@@ -102,6 +103,9 @@ class JobConnection(Connection):
         if self._transaction is not None:
             self._transaction.is_active = False
         self._transaction = None
+        if self._opening is None:
+            # Bound methods of an object that holds this one: jobs are many, and should not wait for the collector.
+            self._opener = self._abandon = _nothing_left
 
     def refuse(self, what: str) -> NoReturn:
         """Remember a violation and raise it; the first one is kept."""
@@ -137,7 +141,7 @@ class JobConnection(Connection):
         return held
 
     def _raise_ended(self) -> NoReturn:
-        raise ResourceClosedError("the job has ended, and job.db with it")
+        raise ResourceClosedError(_ENDED)
 
     def _autobegin(self) -> None:
         self._revalidate_connection()
@@ -223,3 +227,7 @@ class JobConnection(Connection):
     @property
     def closed(self) -> bool:
         return self._ended
+
+
+async def _nothing_left(*_: object) -> NoReturn:
+    raise ResourceClosedError(_ENDED)
