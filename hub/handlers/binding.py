@@ -1,7 +1,7 @@
 """From a handler's signature to the one call the executor makes.
 
 Invariant: everything is looked up here, once. `call(job)` decodes the payload if the handler wants one, passes what was
-declared, and goes through no middleware that is not there. It may raise before it answers an awaitable.
+declared, and goes through no middleware that is not there. It answers a coroutine, or raises before there is one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import typing
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,7 +21,7 @@ from hub.handlers.sync import SyncJob
 from hub.handlers.view import JobView
 
 Function = Callable[..., Any]
-AsyncFunction = Callable[..., Awaitable[Any]]
+AsyncFunction = Callable[..., Coroutine[Any, Any, Any]]
 _JOBS: dict[str, type[JobView]] = {"Job": Job, "SyncJob": SyncJob}
 
 
@@ -35,7 +35,8 @@ def bind(function: Function, middleware: Iterable[Middleware] = ()) -> Next:
     is_async = inspect.iscoroutinefunction(inspect.unwrap(function))
     parameters = _required(function)
     roles, decode = _roles(parameters, is_async)
-    call = _call(roles, decode, _by_position(function if is_async else _threaded(function), parameters))
+    positional = _by_position(function, parameters)
+    call = _call(roles, decode, _native(positional) if is_async else _threaded(positional))
     for one in reversed(tuple(middleware)):
         call = _wrap(one, call)
     return call
@@ -57,10 +58,22 @@ def _call(roles: tuple[str, ...], decode: Decode, function: AsyncFunction) -> Ne
 
 
 def _wrap(middleware: Middleware, following: Next) -> Next:
-    return lambda job: middleware(job, following)
+    native = _native(middleware)
+    return lambda job: native(job, following)
 
 
-def _by_position(function: AsyncFunction, parameters: list[inspect.Parameter]) -> AsyncFunction:
+def _native(function: Function) -> AsyncFunction:
+    """`function`, which may be a decorator's plain wrapper around an async one, as a coroutine function."""
+    if inspect.iscoroutinefunction(function):
+        return function
+
+    async def call(*values: Any) -> Any:
+        return await function(*values)
+
+    return call
+
+
+def _by_position(function: Function, parameters: list[inspect.Parameter]) -> Function:
     """`function`, taking its keyword-only parameters by position too."""
     names = [parameter.name for parameter in parameters if parameter.kind is inspect.Parameter.KEYWORD_ONLY]
     if not names:
@@ -76,7 +89,7 @@ def _threaded(function: Function) -> AsyncFunction:
         except StopIteration as error:  # a future refuses this one, and whoever awaits it would wait for ever
             raise RuntimeError("the handler raised StopIteration") from error
 
-    def call(*values: Any) -> Awaitable[Any]:
+    def call(*values: Any) -> Coroutine[Any, Any, Any]:
         loop = asyncio.get_running_loop()
         return asyncio.to_thread(run, *(SyncJob(v, loop) if isinstance(v, JobView) else v for v in values))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -18,8 +18,8 @@ from hub.handlers.job import Job
 from hub.handlers.outgoing import NAME_LIMIT, QUEUE_LIMIT
 from hub.transitions import Backoff
 
-Next = Callable[[Job], Awaitable[Any]]
-Middleware = Callable[[Job, Next], Awaitable[Any]]
+Next = Callable[[Job], Coroutine[Any, Any, Any]]
+Middleware = Callable[[Job, Next], Coroutine[Any, Any, Any]]
 """`async def middleware(job, next)`: answers `await next(job)`, or does something else about the job."""
 
 Retry = Backoff | Callable[[int], float] | Sequence[float]
