@@ -1,0 +1,58 @@
+"""How a connection to the file is opened: the settings that make it durable and let readers and a writer coexist.
+
+Invariant: a committed transaction is on the disk (WAL, synchronous=FULL) before anybody is told so, and a connection of
+this project never begins a transaction by itself.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from hub.errors import DatabaseUnavailable
+
+MINIMUM = (3, 38, 0)
+"""The oldest SQLite: `->>` and json_each without an extension, beside RETURNING and partial indexes."""
+
+_BUSY_SECONDS = 5.0
+_JOURNAL_LIMIT = 64 * 1024 * 1024
+_STATEMENTS = 512
+
+
+def check_version(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> None:
+    """Raises DatabaseUnavailable when the library that Python is linked with is too old."""
+    if version < MINIMUM:
+        needed, found = ".".join(map(str, MINIMUM)), ".".join(map(str, version))
+        raise DatabaseUnavailable(
+            f"SQLite {needed} or newer is needed, this Python is linked with {found}: use a newer Python, or PostgreSQL"
+        )
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """A connection that may write, for the thread that calls."""
+    connection = _open(path)
+    try:
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise DatabaseUnavailable(
+                f"{path} cannot be put into WAL mode (it stays {mode!r}): its file system lacks shared memory, as "
+                "network file systems do; keep the file on a local disk"
+            )
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_LIMIT}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write; it sees what is committed and waits for nobody."""
+    connection = _open(path)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, cached_statements=_STATEMENTS)

@@ -1,0 +1,128 @@
+"""SQLite as the hub's database: one writer, a few readers, one process a file.
+
+Invariant: everything this process writes goes through the one writer, in its turn, except for `apart`, which has a
+connection of its own because it must work while the event loop of the writer's turn is blocked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from hub.db.settings import DatabaseSettings
+from hub.db.sqlite.connect import check_version, open_reader, open_writer
+from hub.db.sqlite.dialect import make_engine
+from hub.db.sqlite.faults import translate
+from hub.db.sqlite.filelock import FileLock
+from hub.db.sqlite.job import SqliteJobTransaction
+from hub.db.sqlite.statements import execute, parameters, read
+from hub.db.sqlite.thread import ConnectionThread
+from hub.db.sqlite.writer import WriteHold, Writer
+from hub.db.url import Address
+from hub.errors import DatabaseUnavailable, HubError
+from hub.ports import JobTransaction, Row, Rows, Runner, Statement
+
+# The API, the console and the metrics read; more threads would only share the interpreter.
+_READERS = 3
+
+
+class SqliteDatabase:
+    """See hub.ports.Database. Past `settings.transaction_timeout` a job's transaction is undone, as all others wait."""
+
+    dialect = "sqlite"
+
+    def __init__(self, address: Address, settings: DatabaseSettings) -> None:
+        self._path = Path(address.database).absolute()
+        self._settings = settings
+        self._lock = FileLock(self._path)
+        self._writer = Writer(self._path.name, lambda: open_writer(self._path), settings)
+        self._readers = [
+            ConnectionThread(f"hub-sqlite-reader {number}", lambda: open_reader(self._path))
+            for number in range(_READERS)
+        ]
+        self._engine: AsyncEngine = make_engine(str(self._path), self._take_for_transaction)
+
+    async def start(self) -> None:
+        """Open the file, making it and its folder if need be; raises DatabaseUnavailable."""
+        check_version()
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DatabaseUnavailable(f"cannot make the folder {self._path.parent}: {error.strerror}") from error
+        if self._settings.exclusive:
+            self._lock.acquire()
+        try:
+            await self._writer.start()
+            for reader in self._readers:
+                await reader.start()
+        except BaseException as error:
+            await self.stop()
+            if isinstance(error, DatabaseUnavailable):
+                raise DatabaseUnavailable(f"cannot open {self._path}: {error}") from error
+            raise
+
+    async def stop(self) -> None:
+        """What is committed is safe, what is open is undone; tolerates never-started and twice."""
+        await self._writer.stop()
+        for reader in self._readers:
+            await reader.stop()
+        self._lock.release()
+
+    async def run(self, statement: Statement, rows: Rows = (), /, **scalars: Any) -> list[Row]:
+        named = parameters(statement, rows, scalars)
+        return await self._writer.run(lambda connection: execute(connection, statement, named))
+
+    async def read(self, statement: Statement, /, **scalars: Any) -> list[Row]:
+        named = parameters(statement, (), scalars)
+        idlest = min(self._readers, key=lambda reader: reader.pending)
+        try:
+            return await idlest.run(lambda connection: read(connection, statement, named))
+        except Exception as error:
+            raise translate(error) or error from error
+
+    def diagnose(self, error: BaseException) -> HubError | None:
+        return translate(error)
+
+    def begin_job(self, name: str) -> JobTransaction:
+        return SqliteJobTransaction(self._engine, self._writer.hold, name)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        async with self._engine.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _apart(self) -> AsyncIterator[Runner]:
+        runner = _Apart(self._path, self._settings)
+        await runner.start()
+        try:
+            yield runner
+        finally:
+            await runner.stop()
+
+    def apart(self) -> AbstractAsyncContextManager[Runner]:
+        return self._apart()
+
+    async def listen(self, channel: str, heard: Callable[[str], None]) -> None:
+        # One process a file: whoever inserts wakes the workers itself, and rows of other programs wait for the poll.
+        pass
+
+    async def _take_for_transaction(self) -> WriteHold:
+        return await self._writer.hold("a transaction of the hub")
+
+
+class _Apart:
+    """A Runner with a writer of its own, in whatever event loop it is started."""
+
+    def __init__(self, path: Path, settings: DatabaseSettings) -> None:
+        self._writer = Writer(f"{path.name} apart", lambda: open_writer(path), settings)
+        self.start = self._writer.start
+        self.stop = self._writer.stop
+
+    async def run(self, statement: Statement, rows: Rows = (), /, **scalars: Any) -> list[Row]:
+        named = parameters(statement, rows, scalars)
+        return await self._writer.run(lambda connection: execute(connection, statement, named))

@@ -1,0 +1,94 @@
+"""One job's transaction on SQLite: the write turn and BEGIN with its first statement, the finish and COMMIT in one hop.
+
+Invariant: only `commit_with` commits, and only if its statement answered a row; every other end undoes everything. The
+turn is passed on at the end, whatever the end is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.pool import PoolProxiedConnection
+
+from hub.db.job_connection import JobConnection
+from hub.db.sqlite.dialect import HeldConnection
+from hub.db.sqlite.driver import SqliteDriver
+from hub.db.sqlite.faults import translate
+from hub.db.sqlite.statements import execute, parameters
+from hub.db.sqlite.writer import WriteHold
+from hub.errors import TransactionAborted
+from hub.ports import Row, Rows, Statement
+
+Take = Callable[[str], Awaitable[WriteHold]]
+"""Waits for the write turn, in the name of a job."""
+
+
+class SqliteJobTransaction:
+    """See hub.ports.JobTransaction."""
+
+    def __init__(self, engine: AsyncEngine, take: Take, name: str) -> None:
+        self._take = take
+        self._name = name
+        self._hold: WriteHold | None = None
+        self._sync = JobConnection(engine.sync_engine, self._open, self._abandon)
+        self._async = AsyncConnection(engine, self._sync)
+
+    @property
+    def connection(self) -> AsyncConnection:
+        return self._async
+
+    @property
+    def opened(self) -> bool:
+        return self._sync.opened
+
+    @property
+    def violation(self) -> Exception | None:
+        return self._sync.violation
+
+    async def driver(self) -> SqliteDriver:
+        return SqliteDriver(self._sync, await self._ensure())
+
+    async def run(self, statement: Statement, rows: Rows = (), /, **scalars: Any) -> list[Row]:
+        named = parameters(statement, rows, scalars)
+        hold = await self._ensure()
+        try:
+            return await hold.execute(lambda connection: execute(connection, statement, named))
+        except Exception as error:
+            raise translate(error) or error from error
+
+    async def commit_with(self, statement: Statement, row: Sequence[Any]) -> bool:
+        try:
+            self._sync.check_finish()
+            named = parameters(statement, (row,), {})
+            hold = await self._ensure()
+            self._sync.mark_ended()
+            return await hold.commit(lambda connection: bool(execute(connection, statement, named)))
+        except Exception as error:
+            await self.rollback()
+            raise translate(error) or error from error
+
+    async def rollback(self) -> None:
+        self._sync.mark_ended()
+        if self._hold is not None:
+            self._hold.discard()
+
+    async def _ensure(self) -> WriteHold:
+        if self._sync.ended:
+            raise TransactionAborted(f"the transaction of {self._name} has ended")
+        if self._hold is None:
+            await self._sync.open()
+        if self._hold is None:
+            raise TransactionAborted(f"the transaction of {self._name} has ended")
+        return self._hold
+
+    async def _open(self) -> PoolProxiedConnection:
+        """Called by the guarded connection at its first use."""
+        self._hold = await self._take(f"job {self._name}")
+        return HeldConnection(self._hold, guarded=self._sync)
+
+    async def _abandon(self, _connection: PoolProxiedConnection) -> None:
+        """Opened for a handler that has ended meanwhile."""
+        if self._hold is not None:
+            self._hold.discard()
