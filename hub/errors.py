@@ -30,7 +30,11 @@ class Retry(Directive):
     code = "retry"
 
     def __init__(
-        self, message: str = "asked to be retried", *, delay: float | timedelta | None = None, at: datetime | None = None
+        self,
+        message: str = "asked to be retried",
+        *,
+        delay: float | timedelta | None = None,
+        at: datetime | None = None,
     ) -> None:
         super().__init__(message)
         self.delay = _seconds(delay)

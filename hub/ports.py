@@ -104,9 +104,12 @@ class Database(Runner, Protocol):
         """What an error means that a handler let through (of SQLAlchemy or of the driver); None: not the database's."""
         ...
 
-    def begin_job(self, name: str, after: Awaitable[None] | None = None) -> JobTransaction:
+    def begin_job(
+        self, name: str, after: Awaitable[None] | None = None, isolation: str | None = None
+    ) -> JobTransaction:
         """A transaction for one job; `name` is told in warnings about transactions held too long. Its first use waits
-        for `after`, if given: the end of the job before it in its ordering key."""
+        for `after`, if given: the end of the job before it in its ordering key. `isolation`: a level other than the
+        database's usual one, in SQL's words (SQLite has but one)."""
         ...
 
     def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:

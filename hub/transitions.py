@@ -14,7 +14,10 @@ from hub.model import Claim, Failure, Status
 
 
 class Backoff(msgspec.Struct, frozen=True):
-    """Exponential backoff with full jitter: a random share of min(cap, base × 2ⁿ) seconds; `jitter=False` takes it whole."""
+    """Exponential backoff with full jitter: a random share of min(cap, base * 2**n) seconds.
+
+    `jitter=False` takes the whole.
+    """
 
     base: float = 1.0
     cap: float = 300.0

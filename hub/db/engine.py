@@ -22,5 +22,5 @@ def open_database(url: str, settings: DatabaseSettings | None = None, clock: Clo
         case "sqlite":
             from hub.db.sqlite.database import SqliteDatabase
 
-            return SqliteDatabase(address, settings, clock)
+            return SqliteDatabase(address, settings)
     raise AddressInvalid(f"{address.masked}: {address.dialect} is not supported; use postgresql:// or sqlite:///")

@@ -31,7 +31,9 @@ def compile_statement(name: str, source: str, *, positional: bool) -> Statement:
     """Turn the text of a file into a Statement; with `positional`, `:name` becomes `$n`."""
     declared = _COLUMNS.search(source)
     columns = tuple(re.findall(r"[a-z_]+", declared[1].replace("--", ""))) if declared else ()
-    texts = [text for part in re.split(r"^----$", source, flags=re.MULTILINE) if (text := _COMMENT.sub("", part).strip())]
+    texts = [
+        text for part in re.split(r"^----$", source, flags=re.MULTILINE) if (text := _COMMENT.sub("", part).strip())
+    ]
     order = tuple(dict.fromkeys(found for text in texts for found in _PARAMETER.findall(text)))
     scalars = tuple(found for found in order if found not in columns and found != "rows")
     if positional:

@@ -47,6 +47,7 @@ class Attempt:
         "deadline",
         "executionid",
         "final",
+        "isolation",
         "leased",
         "note",
         "outbound",
@@ -71,6 +72,7 @@ class Attempt:
         self.executionid: str | None = None
         self.cancels = 0
         self.final = False
+        self.isolation: str | None = None
         self.waits: Callable[[], None] | None = None
         self._executor = executor
         self._transaction: JobTransaction | None = None
@@ -123,6 +125,10 @@ class Attempt:
     def used_transaction(self) -> JobTransaction | None:
         """The transaction, if the handler ever asked for it."""
         return self._transaction
+
+    def halted(self) -> bool:
+        """Whether it was told to end, whether or not it has."""
+        return self.stop is not None
 
     def suspended(self) -> None:
         """The handler waits for something: from now on it can be stopped, and its time runs out."""

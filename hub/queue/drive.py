@@ -29,7 +29,7 @@ class Drive:
             while True:
                 try:
                     answer = yield waited_for
-                except BaseException as error:  # noqa: BLE001 - every error, cancellation too, is the coroutine's to handle
+                except BaseException as error:
                     waited_for = run(throw, error)
                 else:
                     waited_for = run(send, answer)

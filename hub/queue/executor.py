@@ -65,7 +65,13 @@ class Executor:
     """Turns claims into settlements, with the handlers of a registry."""
 
     def __init__(
-        self, registry: Registry, store: Store, settler: Settler, database: Database, clock: Clock, settings: ExecutorSettings
+        self,
+        registry: Registry,
+        store: Store,
+        settler: Settler,
+        database: Database,
+        clock: Clock,
+        settings: ExecutorSettings,
     ) -> None:
         self._registry = registry
         self._store = store
@@ -91,7 +97,7 @@ class Executor:
 
     def begin(self, attempt: Attempt) -> JobTransaction:
         """The transaction of an attempt; opened at its first use, after the job before it in its key is written."""
-        return self._database.begin_job(f"{attempt.claim.handler} {attempt.claim.id}", attempt.after)
+        return self._database.begin_job(f"{attempt.claim.handler} {attempt.claim.id}", attempt.after, attempt.isolation)
 
     def give_back(self, attempt: Attempt) -> None:
         """An attempt that was not begun: others may have the job."""
@@ -116,16 +122,19 @@ class Executor:
         claim = attempt.claim
         entry = self._registry.get(claim.handler)
         attempt.started = now = self._clock.monotonic()
-        attempt.timeout = claim.timeout or (entry.timeout if entry is not None else None) or self._settings.default_timeout
+        attempt.timeout = (
+            claim.timeout or (entry.timeout if entry is not None else None) or self._settings.default_timeout
+        )
         attempt.deadline = now + attempt.timeout
         attempt.executionid = self._clock.new_id()
+        attempt.isolation = entry.isolation if entry is not None else None
         return entry
 
     # --- processed --------------------------------------------------------------------------------------------------
 
     async def _process(self, entry: Entry | None, attempt: Attempt) -> Recorded:
         claim = attempt.claim
-        if attempt.stop is not None:
+        if attempt.halted():
             return self._stopped(attempt)
         if entry is None:
             return Unknown(f"no handler {claim.handler!r} is registered here")
@@ -133,14 +142,14 @@ class Executor:
             result = await Drive(entry.call(Job(claim, attempt, self._clock)), attempt.suspended)
             outcome: Recorded = Completed(entry.encode_result(result))
         except asyncio.CancelledError:
-            outcome = self._stopped(attempt) if attempt.stop is not None else Failed("the handler cancelled itself")
+            outcome = self._stopped(attempt) if attempt.halted() else Failed("the handler cancelled itself")
         except GeneratorExit:
             raise
-        except BaseException as error:  # noqa: BLE001 - SystemExit and the like end the attempt, not the process
+        except BaseException as error:
             outcome = self._failure(entry, error)
         finally:
             attempt.ended()
-        if attempt.stop is not None and not isinstance(outcome, Completed):
+        if attempt.halted() and not isinstance(outcome, Completed):
             return self._stopped(attempt)
         return outcome
 
@@ -224,7 +233,13 @@ class Executor:
         duration = round((self._clock.monotonic() - attempt.started) * 1000) if attempt.started else 0
         if type(outcome) is Completed:
             return Settlement(
-                claim.id, claim.fence, outcome.result, attempt.executionid, duration, claim.attempt, orderingkey=claim.orderingkey
+                claim.id,
+                claim.fence,
+                outcome.result,
+                attempt.executionid,
+                duration,
+                claim.attempt,
+                orderingkey=claim.orderingkey,
             )
         rules = entry.rules if entry is not None else self._unknown
         transition = decide(claim, outcome, rules, self._clock.random())
@@ -263,7 +278,6 @@ def describe(error: BaseException) -> str:
 
 def storable(text: str | None) -> str | None:
     """Text that every database can hold: no U+0000, no lone surrogates."""
-    if text is None or text.isascii() and "\0" not in text:
+    if text is None or (text.isascii() and "\0" not in text):
         return text
     return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode("utf-8")
-

@@ -1,8 +1,8 @@
 """Renews the leases of what this process holds, from a thread with a connection of its own.
 
 Invariant: an event loop that is blocked loses no lease, until the handler that blocks it is past its deadline: from
-then on its job is not renewed, and another worker takes it once the lease expires. A job that ends before a third of its
-lease has passed is never renewed and costs nothing here.
+then on its job is not renewed, and another worker takes it once the lease expires. A job that ends before a third of
+its lease has passed is never renewed and costs nothing here.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Heartbeat:
                 )
         except (HubError, TimeoutError) as error:
             if not self.failing:
-                _log.warning("leases are not renewed: %s", error or "the database does not answer")
+                _log.warning("leases are not renewed: %s", str(error) or "the database does not answer")
             self.failing = True
             return
         self.failing = False

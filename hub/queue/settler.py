@@ -15,8 +15,11 @@ from hub.errors import AlreadyExists, DatabaseUnavailable, HubError, Rejected, T
 from hub.model import Failure, Settlement, Status
 from hub.queue.attempt import Attempt, Held
 from hub.queue.store import Store
+from hub.telemetry.metrics import Metrics, Run
 
 _log = logging.getLogger("hub.queue")
+
+_WORDS = [status.word for status in Status]
 
 Ended = tuple[Attempt, Settlement]
 
@@ -24,10 +27,13 @@ Ended = tuple[Attempt, Settlement]
 class Settler:
     """`put` ends of attempts; `backlog` tells how many wait."""
 
-    def __init__(self, store: Store, held: Held, clock: Clock, wake: Callable[[Iterable[str]], None]) -> None:
+    def __init__(
+        self, store: Store, held: Held, clock: Clock, metrics: Metrics, wake: Callable[[Iterable[str]], None]
+    ) -> None:
         self._store = store
         self._held = held
         self._clock = clock
+        self._metrics = metrics
         self._wake = wake
         self._buffer: list[Ended] = []
         self._keys: set[str] = set()
@@ -57,6 +63,7 @@ class Settler:
     def committed(self, attempt: Attempt, queues: Iterable[str]) -> None:
         """An attempt ended in its own transaction; `queues` got rows from it. Releases its key with the next flush."""
         self._held.drop(attempt)
+        self._metrics.observe_batch((_run(attempt, Status.COMPLETED, self._clock.monotonic() - attempt.started),))
         self._queues.update(queues)
         if attempt.claim.orderingkey is not None:
             self._keys.add(attempt.claim.orderingkey)
@@ -93,9 +100,14 @@ class Settler:
             self._held.drop(attempt)
             if settlement.id not in done:
                 self.lost += 1
-                _log.warning("job %s ended after its lease was lost; nothing of this attempt was written", settlement.id)
+                _log.warning(
+                    "job %s ended after its lease was lost; nothing of this attempt was written", settlement.id
+                )
             if settlement.orderingkey is not None:
                 self._keys.add(settlement.orderingkey)
+        self._metrics.observe_batch(
+            [_run(a, s.statusid, s.duration / 1000) for a, s in batch if s.executionid is not None and s.id in done]
+        )
         if self._waiting:
             for attempt, _ in batch:
                 if (future := self._waiting.pop(attempt.claim.id, None)) is not None and not future.done():
@@ -111,7 +123,9 @@ class Settler:
             done |= await self._insist(self._store.settle, others)
         return done
 
-    async def _insist(self, write: Callable[[list[Settlement]], Awaitable[set[str]]], batch: list[Settlement]) -> set[str]:
+    async def _insist(
+        self, write: Callable[[list[Settlement]], Awaitable[set[str]]], batch: list[Settlement]
+    ) -> set[str]:
         """Write a batch whatever it takes; after a lost answer, ask which were written."""
         failures = 0
         while True:
@@ -159,3 +173,7 @@ class Settler:
             _log.info("left to the next sweep: %s", error)
         if any(settlement.delay is not None for _, settlement in batch):
             self._wake(("",))
+
+
+def _run(attempt: Attempt, statusid: int, seconds: float) -> Run:
+    return attempt.claim.handler, attempt.claim.queue, _WORDS[statusid], seconds

@@ -139,7 +139,16 @@ class Store:
 
     async def complete_in(self, transaction: JobTransaction, s: Settlement) -> bool:
         """Complete one job as the last statement of its own transaction, and commit; False if the fence was lost."""
-        row = (s.id, s.fence, s.result, s.executionid, s.duration, s.attempt, self.settings.owner, self.settings.history_input)
+        row = (
+            s.id,
+            s.fence,
+            s.result,
+            s.executionid,
+            s.duration,
+            s.attempt,
+            self.settings.owner,
+            self.settings.history_input,
+        )
         return await transaction.commit_with(self._complete_one, row)
 
     async def settle(self, settlements: Sequence[Settlement]) -> set[str]:
@@ -197,7 +206,8 @@ class Store:
         return (max(keys) if len(keys) >= limit else None), {row[1] for row in rows if row[0] is None}
 
     async def cancel(self, job_id: str, *, reason: str, actor: str) -> Status | None:
-        """Cancel a job: CANCELLED if it waited, PROCESSING if it runs and was asked to stop, None if there is nothing."""
+        """Cancel a job: CANCELLED if it waited, PROCESSING if it runs and was asked to stop, None if it is not there
+        or has ended."""
         rows = await self._database.run(self._load("cancel"), id=job_id, reason=reason, actor=actor)
         if not rows:
             return None

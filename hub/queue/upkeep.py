@@ -84,7 +84,9 @@ class Upkeep:
                     _log.warning("upkeep pauses: %s", error)
                 self.failing = str(error)
                 self._pool.away = self._pool.away or isinstance(error, DatabaseUnavailable)
-                await asyncio.sleep(min(self._settings.poll_interval, 0.1 * 2**failures) * (0.5 + self._clock.random() / 2))
+                await asyncio.sleep(
+                    min(self._settings.poll_interval, 0.1 * 2**failures) * (0.5 + self._clock.random() / 2)
+                )
                 continue
             if failures or self._pool.away:
                 self._pool.wake_all()

@@ -21,6 +21,7 @@ from hub.queue.executor import Executor
 from hub.queue.lane import Lane, Run
 from hub.queue.settler import Settler
 from hub.queue.store import Store, in_runs
+from hub.telemetry.metrics import Metrics
 
 _log = logging.getLogger("hub.queue")
 
@@ -46,12 +47,22 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
 class WorkerPool:
     """start, wake, stop."""
 
-    def __init__(self, store: Store, executor: Executor, settler: Settler, held: Held, clock: Clock, settings: PoolSettings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        executor: Executor,
+        settler: Settler,
+        held: Held,
+        clock: Clock,
+        metrics: Metrics,
+        settings: PoolSettings,
+    ) -> None:
         self._store = store
         self._executor = executor
         self._settler = settler
         self._held = held
         self._clock = clock
+        self._metrics = metrics
         self._settings = settings
         self._lanes: dict[str, Lane] = {}
         self._claiming: dict[str, asyncio.Task[None]] = {}
@@ -84,7 +95,9 @@ class WorkerPool:
                 await self._idle.wait()
         except TimeoutError:
             running = self._held.all()
-            _log.warning("%d jobs still ran after %g s and are given back", len(running), self._settings.shutdown_timeout)
+            _log.warning(
+                "%d jobs still ran after %g s and are given back", len(running), self._settings.shutdown_timeout
+            )
             for attempt in running:
                 attempt.halt(Stop.SHUTDOWN)
             try:
@@ -112,7 +125,10 @@ class WorkerPool:
 
     def state(self) -> dict[str, dict[str, int]]:
         """Queue → {limit, running, waiting}, of this process."""
-        return {lane.name: {"limit": lane.limit, "running": lane.running, "waiting": lane.waiting} for lane in self._lanes.values()}
+        return {
+            lane.name: {"limit": lane.limit, "running": lane.running, "waiting": lane.waiting}
+            for lane in self._lanes.values()
+        }
 
     # --- claiming ---------------------------------------------------------------------------------------------------
 
@@ -162,6 +178,7 @@ class WorkerPool:
                 return
             if claimed.met >= wanted:
                 self._more.add(queue)
+            self._metrics.observe_claims([(claim.handler, claim.queue) for claim in claimed.claims])
             self._accept([Attempt(claim, self._executor, leased) for claim in claimed.claims])
 
     def _accept(self, attempts: list[Attempt]) -> None:

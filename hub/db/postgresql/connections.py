@@ -57,11 +57,17 @@ async def connect(address: Address, settings: DatabaseSettings) -> asyncpg.Conne
         raise DatabaseUnavailable(f"cannot connect to {address.masked}: {reason}") from error
 
 
-async def execute(connection: asyncpg.Connection[Any], statement: Statement, rows: Rows, scalars: dict[str, Any]) -> list[Row]:
+async def execute(
+    connection: asyncpg.Connection[Any], statement: Statement, rows: Rows, scalars: dict[str, Any]
+) -> list[Row]:
     """Run a statement on a connection: a batch travels as one array a column."""
     columns: dict[str, Sequence[Any]] = {}
     if statement.columns:
-        columns = dict(zip(statement.columns, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(statement.columns, ())
+        columns = (
+            dict(zip(statement.columns, zip(*rows, strict=True), strict=True))
+            if rows
+            else dict.fromkeys(statement.columns, ())
+        )
     values = [columns[name] if name in columns else scalars[name] for name in statement.order]
     answer: list[Row] = await connection.fetch(statement.texts[0], *values)
     return answer

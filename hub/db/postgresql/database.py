@@ -66,10 +66,12 @@ class PostgresDatabase:
     async def read(self, statement: Statement, /, **scalars: Any) -> list[Row]:
         return await self.run(statement, (), **scalars)
 
-    def begin_job(self, name: str, after: Awaitable[None] | None = None) -> JobTransaction:
+    def begin_job(
+        self, name: str, after: Awaitable[None] | None = None, isolation: str | None = None
+    ) -> JobTransaction:
         if self._engine is None or self._slots is None:
             raise RuntimeError("the database is not started")
-        return PostgresJobTransaction(self._engine, self._slots, name, after)
+        return PostgresJobTransaction(self._engine, self._slots, name, after, isolation)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:

@@ -31,7 +31,7 @@ def sqlstate(error: BaseException) -> str | None:
 
 
 def translate(error: BaseException) -> HubError | None:
-    """The hub's word for an error, None for one that is not the database's. Its cause is to be kept (`raise … from`)."""
+    """The hub's word for an error, None for one that is not of the database; to be raised `from` it."""
     state = sqlstate(error)
     if state is not None:
         return _from_state(state, str(error).splitlines()[0])

@@ -28,10 +28,13 @@ _MARKED = "SELECT current_setting('hub.tx', TRUE)"
 class PostgresJobTransaction:
     """See hub.ports.JobTransaction."""
 
-    def __init__(self, engine: AsyncEngine, slots: JobSlots, name: str, after: Awaitable[None] | None) -> None:
+    def __init__(
+        self, engine: AsyncEngine, slots: JobSlots, name: str, after: Awaitable[None] | None, isolation: str | None
+    ) -> None:
         self._slots = slots
         self._name = name
         self._after = after
+        self._isolation = isolation
         self._slot: JobSlot | None = None
         self._sync = JobConnection(engine.sync_engine, self._open, self._abandon)
         self._async = AsyncConnection(engine, self._sync)
@@ -75,7 +78,9 @@ class PostgresJobTransaction:
                 case s if s == DIVISION_BY_ZERO:
                     return False
                 case s if s == _ABORTED:
-                    raise TransactionAborted("a database error was swallowed: its transaction cannot be committed") from error
+                    raise TransactionAborted(
+                        "a database error was swallowed: its transaction cannot be committed"
+                    ) from error
                 case s if s == UNKNOWN_PREPARED_STATEMENT:
                     slot.prepared.clear()
                     raise TransactionConflict("the handler dropped the hub's prepared statements") from error
@@ -109,7 +114,7 @@ class PostgresJobTransaction:
         """Called by the guarded connection at its first use."""
         if self._after is not None:
             await self._after
-        self._slot = await self._slots.begin(self._name)
+        self._slot = await self._slots.begin(self._name, self._isolation)
         return self._slot.connection
 
     async def _abandon(self, _connection: Any) -> None:
@@ -128,7 +133,9 @@ class PostgresJobTransaction:
         if not slot.driver.is_in_transaction() or (
             self._handed_out and await slot.driver.fetchval(_MARKED) != self._name
         ):
-            raise HandlerEndedTransaction("the handler ended the transaction on the driver's connection; its effects stand")
+            raise HandlerEndedTransaction(
+                "the handler ended the transaction on the driver's connection; its effects stand"
+            )
 
     async def _send(self, slot: JobSlot, statement: Statement, row: Sequence[Any]) -> bool:
         prepared = f"hub_{statement.name}"

@@ -62,14 +62,16 @@ class JobSlots:
         """Whether a job waits for a slot at this moment."""
         return bool(self._waiters)
 
-    async def begin(self, name: str) -> JobSlot:
+    async def begin(self, name: str, isolation: str | None = None) -> JobSlot:
         """A slot in a transaction of its own, for the job called `name`; raises DatabaseUnavailable."""
         slot = await self._get()
         try:
             if slot.begun:
                 slot.begun = False
+                if isolation is not None:
+                    await slot.driver.execute(f"SET TRANSACTION ISOLATION LEVEL {isolation}")
             else:
-                slot = await self._send_begin(slot)
+                slot = await self._send_begin(slot, f"BEGIN ISOLATION LEVEL {isolation}" if isolation else "BEGIN")
         except BaseException:
             self.discard(slot)
             raise
@@ -141,9 +143,9 @@ class JobSlots:
         self._busy.add(slot)
         return slot
 
-    async def _send_begin(self, slot: JobSlot) -> JobSlot:
+    async def _send_begin(self, slot: JobSlot, begin: str) -> JobSlot:
         try:
-            await slot.driver.execute("BEGIN")
+            await slot.driver.execute(begin)
         except Exception as error:
             translated = translate(error)
             if not isinstance(translated, DatabaseUnavailable):
@@ -152,7 +154,7 @@ class JobSlots:
             self._busy.discard(slot)
             slot.close()
             slot = await self._open()
-            await slot.driver.execute("BEGIN")
+            await slot.driver.execute(begin)
         return slot
 
     def _look(self) -> None:
@@ -166,6 +168,10 @@ class JobSlots:
                 slot.close()
             elif held > self._settings.transaction_warning and not slot.warned:
                 slot.warned = True
-                _log.warning("job %s has held its transaction for %.1f s; calls to the outside belong before job.db", slot.name, held)
+                _log.warning(
+                    "job %s has held its transaction for %.1f s; calls to the outside belong before job.db",
+                    slot.name,
+                    held,
+                )
         if self._busy:
             self._watch = asyncio.get_running_loop().call_later(1.0, self._look)

@@ -1,0 +1,274 @@
+"""The composition root: one hub put together from a configuration, started and stopped in order.
+
+Invariant: parts get what they need here and reach for nothing themselves. What starts last stops first: the port closes
+before the workers drain, the workers drain before the database closes.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Self, Unpack
+
+from hub.clock import Clock, SystemClock
+from hub.config import Configuration, load
+from hub.db import migrator
+from hub.db.engine import open_database
+from hub.db.settings import DatabaseSettings
+from hub.errors import Rejected
+from hub.handlers import system
+from hub.handlers.outgoing import Options, request
+from hub.handlers.registry import Registry
+from hub.model import Enqueued, NewJob
+from hub.ports import Database
+from hub.queue.application import AnyConnection, enqueue_in
+from hub.queue.engine import Engine, EngineSettings
+from hub.queue.executor import ExecutorSettings
+from hub.queue.records import Records
+from hub.queue.store import StoreSettings
+from hub.queue.upkeep import UpkeepSettings
+from hub.queue.worker import PoolSettings
+from hub.telemetry import Metrics, NoMetrics, get_logger
+from hub.transitions import Rules
+
+BUILT_IN = "hub.handlers.sql"
+ROLES = ("worker", "scheduler", "adapters", "api")
+
+_log = get_logger("hub")
+
+
+class Hub:
+    """One instance of the hub.
+
+    `roles` limits what this instance does (ROLES; None: everything), `queues` which queues its workers take.
+    `handlers` are functions marked with `@handler`, beside the modules that the configuration names.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        roles: Collection[str] | None = None,
+        queues: Collection[str] | None = None,
+        handlers: Iterable[Callable[..., Any]] = (),
+        clock: Clock | None = None,
+    ) -> None:
+        unknown = sorted(set(roles or ()) - set(ROLES))
+        if unknown:
+            raise Rejected(f"no role {unknown[0]!r}: choose from {', '.join(ROLES)}", field="roles")
+        self.configuration = configuration
+        self.roles = frozenset(ROLES if roles is None else roles)
+        self.clock = clock or SystemClock()
+        self.instance = f"{socket.gethostname()}:{os.getpid()}"
+        self.metrics: Metrics = Metrics() if configuration.jobs.enable_metrics else NoMetrics()
+        self.database: Database = open_database(
+            configuration.database.url.get_secret_value(), database_settings(configuration), self.clock
+        )
+        self.registry = collect(configuration, handlers)
+        self.engine = Engine(
+            self.database,
+            self.registry,
+            self.clock,
+            self.metrics,
+            engine_settings(configuration, self.instance, work="worker" in self.roles, only=queues),
+        )
+        self.records = Records(self.database, self.engine.store)
+        self.registry.add(*system.handlers(_Maintenance(self), _retention(configuration)))
+        self._running = AsyncExitStack()
+        self._since = self.clock.monotonic()
+        self.addresses: list[str] = []
+        self.stopping = False
+
+    @classmethod
+    def from_file(
+        cls, path: str | Path | None = None, *, environ: Mapping[str, str] | None = None, **options: Any
+    ) -> Self:
+        """The hub that configuration.json describes, with the environment's overrides; `options` as for Hub itself.
+
+        Raises ConfigurationError with every fault.
+        """
+        configuration = load(Path(path) if path is not None else None, os.environ if environ is None else environ)
+        return cls(configuration, **options)
+
+    # --- life -------------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Bring the schema up, open the database, start the workers, open the port."""
+        self.stopping = False
+        async with AsyncExitStack() as starting:
+            await self._migrate()
+            await self.database.start()
+            starting.push_async_callback(self.database.stop)
+            await self.engine.start()
+            starting.push_async_callback(self.engine.stop)
+            self._running = starting.pop_all()
+        _log.info(
+            "ready",
+            instance=self.instance,
+            database=self.configuration.database.url.__str__(),
+            handlers=len(self.registry),
+            workers=self.configuration.jobs.resolved_workers if self.engine.working else 0,
+            listening=", ".join(self.addresses) or None,
+        )
+
+    async def stop(self) -> None:
+        """Stop intake, drain what runs, give back the rest, close. Harmless when never started, and twice."""
+        self.stopping = True
+        await self._running.aclose()
+
+    # --- use --------------------------------------------------------------------------------------------------------
+
+    async def enqueue(
+        self,
+        handler: str,
+        payload: Any = None,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        connection: AnyConnection | None = None,
+        **options: Unpack[Options],
+    ) -> str:
+        """Enqueue one job and answer its id once it is durable (with a repeated `dedupe` key: the id of the first).
+
+        With `connection` (a SQLAlchemy connection or session, sync or async) the row is part of the caller's own
+        transaction: it is there when that commits, and not otherwise. Raises Permanent for options that make no sense,
+        DatabaseUnavailable when the database is away.
+        """
+        job = request(self.clock.new_id(), handler, payload, metadata, options)
+        if connection is not None:
+            await enqueue_in(connection, [job], self.engine.woken)
+            return job.id
+        return (await self.engine.commit.enqueue(job)).id
+
+    async def enqueue_many(self, jobs: Sequence[NewJob], *, connection: AnyConnection | None = None) -> list[Enqueued]:
+        """Enqueue rows in order, in one transaction (or in the caller's)."""
+        if connection is not None:
+            await enqueue_in(connection, jobs, self.engine.woken)
+            return [Enqueued(job.id) for job in jobs]
+        answers = await self.engine.store.enqueue(jobs)
+        self.engine.woken({job.queue or "" for job in jobs})
+        return answers
+
+    # --- seen -------------------------------------------------------------------------------------------------------
+
+    async def health(self) -> dict[str, Any]:
+        """What /health and `hub status` tell of this instance."""
+        reachable = await self.engine.store.reachable()
+        return {
+            "status": "ok" if reachable else "degraded",
+            "version": version(),
+            "instance": self.instance,
+            "uptime_seconds": round(self.clock.monotonic() - self._since, 3),
+            "database": {"dialect": self.database.dialect, "reachable": reachable},
+            "cache": {"mode": "single-instance"},
+            "adapters": {},
+            "scheduler": {"running": False},
+            "recovery": {"enabled": self.configuration.jobs.recovery.enabled},
+            "jobs": self.engine.state(),
+        }
+
+    async def unready(self) -> list[str]:
+        """Why this instance cannot take work now; empty when it can."""
+        found = ["shutting down"] if self.stopping else []
+        found += self.engine.faults()
+        if not await self.engine.store.reachable():
+            found.append("the database is away")
+        return list(dict.fromkeys(found))
+
+    async def _migrate(self) -> None:
+        url = self.configuration.database.url.get_secret_value()
+        if self.configuration.database.migrate == "auto":
+            for applied in await migrator.migrate(url):
+                _log.info("migrated", version=applied.version, name=applied.name)
+        else:
+            await migrator.require_current(url)
+
+
+class _Maintenance:
+    """See hub.handlers.system.Maintenance."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self.delete_histories = hub.records.delete_histories
+        self.delete_jobs = hub.records.delete_jobs
+        self.retry_failed = hub.records.retry_failed
+
+    async def health(self) -> dict[str, Any]:
+        return await self._hub.health()
+
+
+def _retention(configuration: Configuration) -> system.Retention:
+    jobs = configuration.jobs
+    return system.Retention(histories=jobs.job_history_retention_days, jobs=jobs.job_retention_days)
+
+
+def collect(configuration: Configuration, functions: Iterable[Callable[..., Any]] = ()) -> Registry:
+    """The handlers of a configuration, without those that need a running hub. Raises HandlersInvalid with every
+    fault."""
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # modules beside the configuration, as `python -m hub` finds them
+    registry = Registry(rules=Rules(unknown_handler_after=configuration.jobs.unknown_handler_after))
+    registry.collect([BUILT_IN, *configuration.handlers])
+    return registry.add(*functions)
+
+
+def database_settings(configuration: Configuration, *, exclusive: bool = True) -> DatabaseSettings:
+    """The `database` section in the database layer's terms; `exclusive`: this process runs jobs (SQLite)."""
+    database = configuration.database
+    return DatabaseSettings(
+        pool=database.pool,
+        transaction_warning=database.transaction_warning,
+        transaction_timeout=database.transaction_timeout,
+        listen_url=database.listen_url.get_secret_value() if database.listen_url is not None else None,
+        exclusive=exclusive,
+    )
+
+
+def engine_settings(
+    configuration: Configuration, instance: str, *, work: bool, only: Collection[str] | None = None
+) -> EngineSettings:
+    """The `jobs` section in the engine's terms."""
+    jobs = configuration.jobs
+    return EngineSettings(
+        store=StoreSettings(
+            owner=instance,
+            lease=jobs.lease,
+            max_retries=jobs.max_retries,
+            max_crashes=jobs.max_crashes,
+            history_input=jobs.history_input,
+        ),
+        pool=PoolSettings(
+            workers=jobs.resolved_workers,
+            queues={name: queue.limit for name, queue in jobs.queues.items()},
+            only=frozenset(only) if only is not None else None,
+            shutdown_timeout=jobs.shutdown_timeout,
+        ),
+        executor=ExecutorSettings(
+            default_timeout=jobs.default_timeout, unknown_handler_after=jobs.unknown_handler_after
+        ),
+        upkeep=UpkeepSettings(
+            poll_interval=jobs.poll_interval, rescue_interval=min(jobs.poll_interval, jobs.lease / 3)
+        ),
+        work=work and jobs.enabled,
+    )
+
+
+def version() -> str:
+    """The installed version of the hub."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    try:
+        return installed("hub")
+    except PackageNotFoundError:
+        return "0+source"

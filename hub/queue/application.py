@@ -1,0 +1,90 @@
+"""Enqueue in the caller's own transaction: a row that is there when the application commits, and not otherwise.
+
+Invariant: only SQLAlchemy Core is used, so that any driver, sync or async, connection or session, will do. Workers are
+woken after the commit: here at once, on other instances by the database where it can notify.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from msgspec.structs import asdict
+from sqlalchemy import Connection, DateTime, Dialect, Float, Integer, column, event, insert, table, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.orm import Session
+from sqlalchemy.types import JSON, Text, TypeDecorator, TypeEngine
+
+from hub.db.sqlite.instants import to_text
+from hub.errors import Rejected
+from hub.model import NewJob, Status
+
+AnyConnection = AsyncConnection | AsyncSession | Connection | Session
+
+
+class _Instant(TypeDecorator[datetime]):
+    """A time with zone; on SQLite in the hub's one text form."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return Text() if dialect.name == "sqlite" else DateTime(timezone=True)
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        return to_text(value) if value is not None and dialect.name == "sqlite" else value
+
+
+_TYPES: dict[str, TypeEngine[Any]] = {
+    "scheduledat": _Instant(),
+    "priority": Integer(),
+    "maxretries": Integer(),
+    "typeid": Integer(),
+    "statusid": Integer(),
+    "timeout": Float(),
+    "metadata": JSON().with_variant(JSONB(), "postgresql"),
+}
+_QUEUE_JOBS = table(
+    "queue_jobs", *(column(name, _TYPES.get(name, Text())) for name in NewJob.__struct_fields__ if name != "delay")
+)
+
+
+async def enqueue_in(connection: AnyConnection, jobs: Sequence[NewJob], woken: Callable[[Iterable[str]], None]) -> None:
+    """Insert rows with the caller's connection or session; they count once the caller commits.
+
+    A dedupe key that is taken raises the database's own integrity error, which is the caller's to handle.
+    """
+    if isinstance(connection, AsyncConnection | AsyncSession):
+        await connection.run_sync(insert_in, jobs, woken)
+    else:
+        insert_in(connection, jobs, woken)
+
+
+def insert_in(connection: Connection | Session, jobs: Sequence[NewJob], woken: Callable[[Iterable[str]], None]) -> None:
+    """The same for a synchronous connection or session."""
+    plain = connection.connection() if isinstance(connection, Session) else connection
+    dialect = plain.dialect.name
+    if dialect not in ("postgresql", "sqlite", "mysql", "mariadb"):
+        raise Rejected(f"the hub's tables cannot be in a database of {dialect}", field="connection")
+    plain.execute(insert(_QUEUE_JOBS), [_row(job) for job in jobs])
+    queues = {job.queue or "" for job in jobs}
+    if dialect == "postgresql":
+        for queue in queues:
+            plain.execute(text("SELECT pg_notify('hub_jobs', :queue)"), {"queue": queue})
+    event.listen(plain, "commit", lambda _: woken(queues), once=True)
+
+
+def _row(job: NewJob) -> dict[str, Any]:
+    row = asdict(job)
+    delay = row.pop("delay")
+    if delay is not None:
+        # by this process's clock: Core knows no expression for it that all databases share
+        row["scheduledat"] = datetime.now(UTC) + timedelta(seconds=delay)
+    if row["scheduledat"] is not None:
+        row["statusid"] = Status.SCHEDULED
+    if row["metadata"] is not None:
+        row["metadata"] = msgspec.json.decode(row["metadata"])
+    return row

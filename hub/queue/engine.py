@@ -1,0 +1,112 @@
+"""The engine of one process: the parts of the queue put together, started and stopped in order.
+
+Invariant: intake works with or without the workers; the workers stop before the database does, and everything that
+ended is written before they are gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from hub.clock import Clock
+from hub.handlers.registry import Registry
+from hub.ports import Database
+from hub.queue.attempt import Held
+from hub.queue.executor import Executor, ExecutorSettings
+from hub.queue.group_commit import GroupCommit
+from hub.queue.heartbeat import Heartbeat
+from hub.queue.settler import Settler
+from hub.queue.store import Store, StoreSettings
+from hub.queue.upkeep import Upkeep, UpkeepSettings
+from hub.queue.worker import PoolSettings, WorkerPool
+from hub.telemetry.metrics import Metrics
+
+
+class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`work`: whether jobs are run here; intake works either way."""
+
+    store: StoreSettings
+    pool: PoolSettings
+    executor: ExecutorSettings = ExecutorSettings()
+    upkeep: UpkeepSettings = UpkeepSettings()
+    work: bool = True
+
+
+class Engine:
+    """start, stop; `store` and `commit` for those who enqueue."""
+
+    def __init__(
+        self, database: Database, registry: Registry, clock: Clock, metrics: Metrics, settings: EngineSettings
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._held = Held()
+        self.store = Store(database, settings.store, registry)
+        self.commit = GroupCommit(self.store, self.woken)
+        self.settler = Settler(self.store, self._held, clock, metrics, self.woken)
+        executor = Executor(registry, self.store, self.settler, database, clock, settings.executor)
+        self.pool = WorkerPool(self.store, executor, self.settler, self._held, clock, metrics, settings.pool)
+        self.heartbeat = Heartbeat(database, self.store, self._held, clock)
+        self.upkeep = Upkeep(self.store, self.pool, self._held, clock, settings.upkeep)
+        metrics.watch("hub_jobs_running", "Jobs that run now", "queue", lambda: self._gauge("running"))
+        metrics.watch("hub_jobs_claimed_ahead", "Jobs claimed and not begun", "queue", lambda: self._gauge("waiting"))
+
+    async def start(self) -> None:
+        """The database is started already. Raises DatabaseUnavailable when it is away."""
+        if not self._settings.work:
+            return
+        self.heartbeat.start()
+        await self._database.listen("hub_jobs", self.upkeep.heard_job)
+        await self._database.listen("hub_cancel", self.upkeep.heard_cancel)
+        self.pool.start()
+        self.upkeep.start()
+
+    async def stop(self) -> None:
+        """Drain: what was accepted is committed, what runs may finish, the rest is given back."""
+        await self.commit.drain()
+        if not self._settings.work:
+            return
+        await self.upkeep.stop()
+        await self.pool.stop()
+        await self.heartbeat.stop()
+
+    def woken(self, queues: Iterable[str]) -> None:
+        """These queues got rows from this process; '' also means that something was given a time."""
+        queues = list(queues)
+        self.pool.wake(queues)
+        if "" in queues:
+            self.upkeep.hurry()
+
+    @property
+    def working(self) -> bool:
+        """Whether jobs are run in this process."""
+        return self._settings.work
+
+    def state(self) -> dict[str, object]:
+        """What this process holds and does, for /health and `hub status`."""
+        return {
+            "working": self._settings.work,
+            "held": len(self._held),
+            "running": self.pool.running,
+            "unsettled": self.settler.backlog,
+            "lost_leases": self.settler.lost,
+            "queues": self.pool.state(),
+        }
+
+    def faults(self) -> list[str]:
+        """Why this process cannot take or run work now; empty when it can."""
+        found = []
+        if not self._settings.work:
+            found.append("jobs are disabled (jobs.enabled is false)")
+        if self.pool.away or self.settler.away:
+            found.append("the database is away")
+        elif self.upkeep.failing:
+            found.append(self.upkeep.failing)
+        if self.heartbeat.failing:
+            found.append("leases cannot be renewed")
+        return found
+
+    def _gauge(self, name: str) -> dict[str, float]:
+        return {queue: float(state[name]) for queue, state in self.pool.state().items()}

@@ -1,0 +1,87 @@
+"""Group commit for intake: whatever arrives while the last commit is in flight goes with the next.
+
+Invariant: `enqueue` returns only after the commit that holds its rows; a row that the database refuses fails alone, not
+its neighbours. No timer: an idle hub commits at once, a loaded one in large batches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from hub.errors import AlreadyExists, Rejected, TransactionConflict
+from hub.model import Enqueued, NewJob
+from hub.queue.store import Store
+
+_LARGEST = 1000
+_RERUNS = 3
+
+_Entry = tuple[NewJob, "asyncio.Future[Enqueued]"]
+
+
+class GroupCommit:
+    """`woken` is told the queues that got rows, after their commit."""
+
+    def __init__(self, store: Store, woken: Callable[[Iterable[str]], None]) -> None:
+        self._store = store
+        self._woken = woken
+        self._buffer: list[_Entry] = []
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Rows that wait for their commit: what back-pressure looks at."""
+        return len(self._buffer)
+
+    async def enqueue(self, job: NewJob) -> Enqueued:
+        """Durable when it returns. Raises as Store.enqueue does."""
+        future: asyncio.Future[Enqueued] = asyncio.get_running_loop().create_future()
+        self._buffer.append((job, future))
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._flush_all(), name="group commit")
+        return await future
+
+    async def drain(self) -> None:
+        """Wait until everything accepted so far is committed or refused."""
+        while self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def _flush_all(self) -> None:
+        try:
+            await asyncio.sleep(0)  # whatever arrives in this turn of the loop joins
+            while self._buffer:
+                batch, self._buffer = self._buffer[:_LARGEST], self._buffer[_LARGEST:]
+                await self._flush(batch)
+        finally:
+            self._task = None
+
+    async def _flush(self, batch: list[_Entry]) -> None:
+        try:
+            answers = await self._write([job for job, _ in batch])
+        except (Rejected, AlreadyExists) as error:
+            if len(batch) > 1:
+                for one in batch:
+                    await self._flush([one])
+                return
+            _fail(batch, error)
+        except Exception as error:
+            _fail(batch, error)
+        else:
+            for (_, future), answer in zip(batch, answers, strict=True):
+                if not future.done():
+                    future.set_result(answer)
+            self._woken({job.queue or "" for job, _ in batch})
+
+    async def _write(self, jobs: list[NewJob]) -> list[Enqueued]:
+        for _ in range(_RERUNS):
+            try:
+                return await self._store.enqueue(jobs)
+            except TransactionConflict:
+                continue
+        return await self._store.enqueue(jobs)
+
+
+def _fail(batch: list[_Entry], error: Exception) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(error)

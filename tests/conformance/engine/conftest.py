@@ -1,0 +1,20 @@
+"""The engine on each database."""
+
+from functools import partial
+
+import pytest
+
+from tests.conformance.engine.rig import RigMaker, running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh database of each kind."""
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return url
+
+
+@pytest.fixture
+def rig(database_url: str) -> RigMaker:
+    """`async with rig(handler, …, workers=, queues=, lease=…) as r`: the engine at work."""
+    return partial(running, database_url)
