@@ -91,8 +91,6 @@ def _by_msgspec(annotation: Any) -> Decode:
         text = claim.payload if claim.payloadencoding == "text" else raw(claim)
         try:
             return decode_json("null" if text is None else text)
-        except msgspec.ValidationError as error:
-            raise PayloadInvalid(invalid("payload", error)) from error
         except msgspec.DecodeError as error:
             return _from_string(text, convert, error)
         except (RecursionError, UnicodeError) as error:
@@ -102,8 +100,8 @@ def _by_msgspec(annotation: Any) -> Decode:
 
 
 def _from_string(text: str | bytes | None, convert: Callable[[str], Any], error: Exception) -> Any:
-    """What is not JSON counts as a string; if the type takes no such string, `error` is the better message."""
-    if isinstance(text, str):
+    """What is not JSON counts as a string; if it is, or the type takes no such string, `error` says what is wrong."""
+    if isinstance(text, str) and not is_json(text):
         try:
             return convert(text)
         except (ValueError, RecursionError):  # told below

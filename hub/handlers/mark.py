@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -66,7 +66,7 @@ def handler(
     middleware: Sequence[Middleware] = (),
     isolation: str | None = None,
     share_transaction: bool = False,
-    permanent: tuple[type[BaseException], ...] = (),
+    permanent: type[BaseException] | tuple[type[BaseException], ...] = (),
 ) -> Callable[[F], F]:
     """Mark a function as the handler `name`. Used again on the same function, it adds another name.
 
@@ -74,34 +74,19 @@ def handler(
     which trying again is useless. `isolation`: the level of the job's transaction. `share_transaction`: for short
     handlers that await nothing but `job.db`. Raises HandlersInvalid for values that make no sense.
     """
-    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
-    faults = [
-        *_name_faults(name, "name", NAME_LIMIT),
-        *([] if queue is None else _name_faults(queue, "queue", QUEUE_LIMIT)),
-        *(
-            []
-            if seconds is None or (seconds > 0 and math.isfinite(seconds))
-            else ["timeout: expected more than 0 seconds"]
-        ),
-        *([] if max_retries is None or max_retries >= 0 else ["max_retries: expected 0 or more"]),
-        *([] if retry is None else _retry_faults(retry)),
-        *(f"middleware: {_called(one)} is not async" for one in middleware if not _is_async(one)),
-        *([] if isolation is None or isolation in ISOLATION_LEVELS else [f"isolation: not one of {ISOLATION_LEVELS}"]),
-        *(f"permanent: {kind!r} is no exception class" for kind in permanent if not _is_exception(kind)),
-    ]
-    if faults:
-        raise HandlersInvalid(*(f"handler {name!r}: {fault}" for fault in faults))
     mark = Mark(
         name=name,
         queue=queue,
-        timeout=seconds,
+        timeout=timeout.total_seconds() if isinstance(timeout, timedelta) else timeout,
         max_retries=max_retries,
         retry=_fixed(retry),
         middleware=tuple(middleware),
         isolation=isolation,
         share_transaction=share_transaction,
-        permanent=tuple(permanent),
+        permanent=permanent if isinstance(permanent, tuple) else (permanent,),
     )
+    if faults := tuple(f"handler {name!r}: {fault}" for fault in _faults(mark)):
+        raise HandlersInvalid(*faults)
 
     def marked(function: F) -> F:
         if not inspect.isfunction(function):
@@ -117,22 +102,43 @@ def marks(value: object) -> tuple[Mark, ...]:
     return getattr(value, MARK, ()) if inspect.isfunction(value) else ()
 
 
-def _fixed(retry: Retry | None) -> Backoff | Callable[[int], float] | tuple[float, ...] | None:
-    return retry if retry is None or isinstance(retry, Backoff) or callable(retry) else tuple(retry)
+def _fixed(retry: object) -> Any:
+    """A list of delays as a tuple that nobody can change any more; anything else as it is."""
+    return tuple(retry) if isinstance(retry, Sequence) and not isinstance(retry, str) else retry
 
 
-def _name_faults(name: object, what: str, limit: int) -> list[str]:
-    if isinstance(name, str) and name and name.isprintable() and name == name.strip() and len(name) <= limit:
-        return []
-    return [f"{what}: expected 1 to {limit} printable characters"]
+# --- what makes no sense ---------------------------------------------------------------------------------------------
 
 
-def _retry_faults(retry: object) -> list[str]:
-    if isinstance(retry, Backoff) or callable(retry):
-        return []
-    if isinstance(retry, Sequence) and retry and all(isinstance(s, int | float) and 0 <= s < math.inf for s in retry):
-        return []
-    return ["retry: expected a Backoff, a function of the retry's number, or a list of seconds"]
+def _faults(mark: Mark) -> Iterator[str]:
+    if not _is_name(mark.name, NAME_LIMIT):
+        yield f"name: expected 1 to {NAME_LIMIT} printable characters"
+    if mark.queue is not None and not _is_name(mark.queue, QUEUE_LIMIT):
+        yield f"queue: expected 1 to {QUEUE_LIMIT} printable characters"
+    if mark.timeout is not None and not 0 < mark.timeout < math.inf:
+        yield "timeout: expected more than 0 seconds"
+    if mark.max_retries is not None and mark.max_retries < 0:
+        yield "max_retries: expected 0 or more"
+    if mark.retry is not None and not _is_retry(mark.retry):
+        yield "retry: expected a Backoff, a function of the retry's number, or a list of seconds"
+    for one in mark.middleware:
+        if not _is_async(one):
+            yield f"middleware: {getattr(one, '__qualname__', one)} is not async"
+    if mark.isolation is not None and mark.isolation not in ISOLATION_LEVELS:
+        yield f"isolation: expected one of {', '.join(ISOLATION_LEVELS)}"
+    for kind in mark.permanent:
+        if not _is_exception(kind):
+            yield f"permanent: {kind!r} is no class of exceptions"
+
+
+def _is_name(name: object, limit: int) -> bool:
+    return isinstance(name, str) and 0 < len(name) <= limit and name.isprintable() and name == name.strip()
+
+
+def _is_retry(retry: object) -> bool:
+    if isinstance(retry, tuple):
+        return bool(retry) and all(isinstance(delay, int | float) and 0 <= delay < math.inf for delay in retry)
+    return isinstance(retry, Backoff) or callable(retry)
 
 
 def _is_async(function: Middleware) -> bool:
@@ -141,7 +147,3 @@ def _is_async(function: Middleware) -> bool:
 
 def _is_exception(kind: object) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseException)
-
-
-def _called(function: object) -> str:
-    return getattr(function, "__qualname__", None) or repr(function)

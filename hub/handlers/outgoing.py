@@ -41,6 +41,13 @@ class Options(TypedDict, total=False):
     timeout: float | None
 
 
+def request(
+    id: str, handler: str, payload: Any, metadata: Mapping[str, Any] | None, options: Options
+) -> NewJob:
+    """The row of a job that an application enqueues. Raises Permanent, and PayloadInvalid for the payload."""
+    return _row(None, id, _text(handler, "handler", NAME_LIMIT), payload, metadata, options)
+
+
 def child(
     parent: Claim, id: str, handler: str, payload: Any, metadata: Mapping[str, Any] | None, options: Options
 ) -> NewJob:
@@ -76,7 +83,7 @@ def publication(
 
 
 def _row(
-    parent: Claim,
+    parent: Claim | None,
     id: str,
     handler: str,
     payload: Any,
@@ -105,8 +112,8 @@ def _row(
         dedupekey=_optional(options.get("dedupe"), "dedupe", NAME_LIMIT),
         timeout=_timeout(options.get("timeout")),
         metadata=None if metadata is None else _metadata(metadata),
-        parentjobid=parent.id,
-        traceparent=parent.traceparent,
+        parentjobid=parent.id if parent is not None else None,
+        traceparent=parent.traceparent if parent is not None else None,
         **fixed,
     )
 

@@ -29,7 +29,7 @@ def is_several(statement: str) -> bool:
 
 
 def for_sqlalchemy(statement: str) -> str:
-    """The statement as `sqlalchemy.text` reads it right: `:at::date` has a parameter, `'12 :30'` and comments have none."""
+    """The statement as `sqlalchemy.text` reads it right: a parameter in `:at::date`, none in `' :30'` and comments."""
     parts: list[str] = []
     end = 0
     for opaque in _OPAQUE.finditer(statement):

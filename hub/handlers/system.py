@@ -27,7 +27,7 @@ class Maintenance(Protocol):
         ...
 
     async def delete_jobs(self, older_than_days: float, limit: int) -> int:
-        """Delete up to `limit` jobs that ended more than so many days ago: Completed and Cancelled, never Failed ones."""
+        """Delete up to `limit` jobs Completed or Cancelled more than so many days ago; Failed ones stay."""
         ...
 
     async def retry_failed(self, limit: int) -> int:

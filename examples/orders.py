@@ -1,0 +1,49 @@
+"""Orders: a typed payload, a row of the application's own, committed with the job or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from msgspec import Meta
+from sqlalchemy import DateTime, bindparam, text
+
+from examples.tables import with_orders
+from hub import Job, handler
+
+Number = Annotated[int, Meta(ge=0)]
+Name = Annotated[str, Meta(pattern=r"^[^\x00]{1,64}$")]
+Amount = Annotated[float, Meta(ge=0, le=1e12)]
+
+# Built once: SQLAlchemy compiles a statement that it meets again for free.
+PLACE = text(
+    "INSERT INTO orders (id, total, customer, jobid, placedat) VALUES (:id, :total, :customer, :jobid, :placedat) "
+    "ON CONFLICT (id) DO NOTHING"
+).bindparams(bindparam("placedat", type_=DateTime(timezone=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a shop sends. Anything else in the message is ignored; a field that does not fit ends the job at once."""
+
+    id: Number | Name
+    total: Amount | None = None
+    customer: Name | None = None
+
+
+@handler("order.processing.handler", queue="critical", timeout=30, max_retries=5, middleware=[with_orders])
+@handler("order.processing", queue="critical", timeout=30, max_retries=5, middleware=[with_orders])
+async def place(order: Order, job: Job) -> dict[str, Any]:
+    """Write the order down. One that is there already stays as it is, so that a repeated message does no harm."""
+    await job.db.execute(
+        PLACE,
+        {
+            "id": str(order.id),
+            "total": order.total,
+            "customer": order.customer,
+            "jobid": job.id,
+            "placedat": datetime.now(UTC),
+        },
+    )
+    return {"receipt": f"R-{order.id}"}

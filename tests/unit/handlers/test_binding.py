@@ -1,0 +1,276 @@
+"""What a handler declares is what it gets: payload, job, both in either order, neither; middleware around it."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hub.errors import PayloadInvalid, Permanent
+from hub.handlers.binding import bind
+from hub.handlers.job import Job
+from hub.handlers.mark import Next, handler
+from hub.handlers.registry import Registry
+from hub.handlers.sync import NotInThread, SyncJob
+from tests.unit.handlers.conftest import Hub
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+
+@dataclass
+class Order:
+    id: int
+
+
+ORDER = '{"id": 7}'
+
+
+async def nothing() -> str:
+    return "nothing"
+
+
+async def payload_alone(order: Order) -> Any:
+    return order
+
+
+async def untyped_alone(message):  # type: ignore[no-untyped-def]  # what is tested
+    return message
+
+
+async def job_by_name(job):  # type: ignore[no-untyped-def]  # what is tested
+    return job.id
+
+
+async def job_by_type(this: Job) -> Any:
+    return this.id
+
+
+async def both(order: Order, job: Job) -> Any:
+    return order, job.id
+
+
+async def the_other_way_round(job: Job, order: Order) -> Any:
+    return order, job.id
+
+
+async def by_keyword(order: Order, *, job: Job) -> Any:
+    return order, job.id
+
+
+async def all_by_keyword(*, job: Job, order: Order) -> Any:
+    return order, job.id
+
+
+async def positional_only(order: Order, /, job: Job) -> Any:
+    return order, job.id
+
+
+async def with_defaults(order: Order, job: Job, limit: int = 5, *rest: Any, **more: Any) -> Any:
+    return order, job.id, limit, rest, more
+
+
+async def quoted(order: "Order", job: "Job") -> Any:  # noqa: UP037 - what is tested
+    return order, job.id
+
+
+def in_a_thread(order: Order) -> Any:
+    return order, threading.current_thread() is threading.main_thread()
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (nothing, "nothing"),
+        (payload_alone, Order(7)),
+        (untyped_alone, {"id": 7}),
+        (job_by_name, "job-1"),
+        (job_by_type, "job-1"),
+        (both, (Order(7), "job-1")),
+        (the_other_way_round, (Order(7), "job-1")),
+        (by_keyword, (Order(7), "job-1")),
+        (all_by_keyword, (Order(7), "job-1")),
+        (positional_only, (Order(7), "job-1")),
+        (with_defaults, (Order(7), "job-1", 5, (), {})),
+        (quoted, (Order(7), "job-1")),
+        (in_a_thread, (Order(7), False)),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+async def test_a_handler_gets_what_it_declares(function: Callable[..., Any], expected: Any, hub: Hub) -> None:
+    assert await bind(function)(hub.job(ORDER)) == expected
+
+
+def test_the_call_answers_a_coroutine_whatever_the_handler(hub: Hub) -> None:
+    @functools.wraps(both)
+    def logged(*args: Any) -> Any:
+        return both(*args)
+
+    for function in (nothing, both, all_by_keyword, logged):
+        coroutine = bind(function)(hub.job(ORDER))
+        assert asyncio.iscoroutine(coroutine)
+        coroutine.close()
+
+
+async def test_a_plain_decorator_around_an_async_handler_is_seen_through(hub: Hub) -> None:
+    @functools.wraps(both)
+    def logged(*args: Any) -> Any:
+        return asyncio.ensure_future(both(*args))
+
+    assert await bind(logged)(hub.job(ORDER)) == (Order(7), "job-1")
+
+
+async def test_a_payload_that_does_not_fit_is_refused_before_the_handler_runs(hub: Hub) -> None:
+    ran = []
+
+    async def run(order: Order) -> None:
+        ran.append(order)
+
+    with pytest.raises(PayloadInvalid, match=r"payload\.id"):
+        await bind(run)(hub.job('{"id": "x"}'))
+    assert not ran
+
+
+class Opaque:
+    pass
+
+
+async def three(order: Order, job: Job, extra: str) -> None: ...
+async def two_payloads(order: Order, other: Order) -> None: ...
+async def two_jobs(job: Job, other: Job) -> None: ...
+async def opaque(payload: Opaque) -> None: ...
+async def not_at_run_time(payload: Decimal) -> None: ...
+async def sync_job_in_async(job: SyncJob) -> None: ...
+def job_in_sync(order: Order, job: Job) -> None: ...
+async def agen(job: Job) -> Any:
+    yield 1
+
+
+def gen(job: SyncJob) -> Any:
+    yield 1
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (three, "'extra' is one too many"),
+        (two_payloads, "'other' is one too many"),
+        (two_jobs, "'other' is one too many"),
+        (opaque, "Opaque"),
+        (not_at_run_time, "'Decimal'.*import it for real"),
+        (sync_job_in_async, "annotate it so"),
+        (job_in_sync, "async def.*SyncJob"),
+        (agen, "generator"),
+        (gen, "generator"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_signature_that_cannot_be_served_is_refused(function: Callable[..., Any], words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        bind(function)
+
+
+# --- middleware ------------------------------------------------------------------------------------------------------
+
+
+def noting(notes: list[str], name: str) -> Any:
+    async def middleware(job: Job, next: Next) -> Any:
+        notes.append(f"{name} in")
+        result = await next(job)
+        notes.append(f"{name} out")
+        return result
+
+    return middleware
+
+
+async def test_middleware_runs_around_the_handler_first_one_outermost_global_ones_first(hub: Hub) -> None:
+    notes: list[str] = []
+
+    @handler("test", middleware=[noting(notes, "own 1"), noting(notes, "own 2")])
+    async def run(job: Job) -> str:
+        notes.append("handler")
+        return "result"
+
+    registry = Registry(middleware=[noting(notes, "global")]).add(run)
+    entry = registry.get("test")
+    assert entry is not None
+    assert await entry.call(hub.job()) == "result"
+    assert notes == ["global in", "own 1 in", "own 2 in", "handler", "own 2 out", "own 1 out", "global out"]
+
+
+async def test_middleware_can_change_the_result_catch_the_error_and_leave_the_handler_out(hub: Hub) -> None:
+    async def doubled(job: Job, next: Next) -> Any:
+        return 2 * await next(job)
+
+    async def caught(job: Job, next: Next) -> Any:
+        try:
+            return await next(job)
+        except PayloadInvalid:
+            return "refused"
+
+    async def skipped(job: Job, next: Next) -> Any:
+        return "skipped"
+
+    async def count(number: int) -> int:
+        return number
+
+    assert await bind(count, [doubled])(hub.job("21")) == 42
+    assert await bind(count, [caught])(hub.job("x")) == "refused"
+    assert await bind(count, [skipped])(hub.job("x")) == "skipped"
+
+
+async def test_an_object_with_an_async_call_is_middleware_too(hub: Hub) -> None:
+    class Prefix:
+        async def __call__(self, job: Job, next: Callable[[Job], Awaitable[Any]]) -> Any:
+            return f"> {await next(job)}"
+
+    @handler("test", middleware=[Prefix()])
+    async def run() -> str:
+        return "result"
+
+    assert await hub.call(run) == "> result"
+
+
+def test_a_job_without_middleware_calls_the_handler_itself() -> None:
+    assert bind(job_by_type) is job_by_type
+
+
+# --- handlers in threads ---------------------------------------------------------------------------------------------
+
+
+async def test_a_handler_in_a_thread_sends_enqueues_and_reports_as_an_async_one_does(hub: Hub) -> None:
+    @handler("test")
+    def run(payload: Any, job: SyncJob) -> list[str]:
+        job.progress(0.5, "half")
+        return [job.enqueue("next", {"n": payload}), job.publish("erp", "topic", payload, key="k")]
+
+    ids = await hub.call(run, "7")
+    assert [row.id for row in hub.attempt.enqueued] == ids
+    assert [row.handler for row in hub.attempt.enqueued] == ["next", "publish"]
+    assert hub.attempt.said == [(0.5, "half")]
+
+
+@pytest.mark.parametrize("what", ["db", "driver", "step"])
+async def test_what_needs_the_event_loop_says_so_in_a_thread(what: str, hub: Hub) -> None:
+    @handler("test")
+    def run(job: Any) -> None:
+        found = getattr(job, what)
+        found("name", print) if what == "step" else found()
+
+    with pytest.raises(NotInThread, match="async def") as caught:
+        await hub.call(run)
+    assert isinstance(caught.value, Permanent)
+
+
+async def test_stop_iteration_from_a_thread_is_an_error_and_no_endless_wait(hub: Hub) -> None:
+    @handler("test")
+    def run() -> Any:
+        return next(iter([]))
+
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await asyncio.wait_for(hub.call(run), 10)
