@@ -44,7 +44,7 @@ CREATE TABLE IF NOT EXISTS queue_jobs (
     queue           TEXT    CHECK (length(queue) <= 100), -- NULL: the handler's, else 'default'
     contenttype     TEXT    NOT NULL DEFAULT 'application/json' CHECK (length(contenttype) <= 255),
     payloadencoding TEXT    NOT NULL DEFAULT 'text' CHECK (payloadencoding IN ('text', 'base64')),
-    source          TEXT    NOT NULL DEFAULT '' CHECK (length(source) <= 255), -- unique with dedupekey; NULLs never conflict
+    source          TEXT    NOT NULL DEFAULT '' CHECK (length(source) <= 255), -- unique with dedupekey; NULL never conflicts
     dedupekey       TEXT    CHECK (length(dedupekey) <= 255),
     orderingkey     TEXT    CHECK (length(orderingkey) <= 255), -- jobs of one key run strictly one after another
     timeout         REAL    CHECK (timeout > 0),          -- seconds; NULL: the handler's, else jobs.default_timeout
@@ -179,7 +179,8 @@ CREATE TABLE IF NOT EXISTS jobs (
     owner               TEXT    CHECK (length(owner) <= 64),
     is_deleted          INTEGER NOT NULL DEFAULT FALSE CHECK (is_deleted IN (0, 1)),
     type                TEXT    GENERATED ALWAYS AS (
-        CASE WHEN cronexpression IS NOT NULL OR intervalseconds IS NOT NULL THEN 'interval' ELSE 'scheduled' END) STORED,
+        CASE WHEN cronexpression IS NOT NULL OR intervalseconds IS NOT NULL
+             THEN 'interval' ELSE 'scheduled' END) STORED,
     status              TEXT    GENERATED ALWAYS AS (
         CASE WHEN is_deleted THEN 'deleted' WHEN NOT enabled THEN 'paused'
              WHEN maxexecutions > 0 AND executioncount >= maxexecutions THEN 'completed' ELSE 'active' END) STORED,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from hub.db.url import Address
 from hub.errors import DatabaseUnavailable
 
 MINIMUM = (3, 38, 0)
@@ -26,6 +27,19 @@ def check_version(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> Non
         raise DatabaseUnavailable(
             f"SQLite {needed} or newer is needed, this Python is linked with {found}: use a newer Python, or PostgreSQL"
         )
+
+
+def file_of(address: Address) -> Path:
+    """The database's file; a relative one is below the working directory."""
+    return Path(address.database).absolute()
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder of the file if need be; raises DatabaseUnavailable."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseUnavailable(f"cannot make the folder {path.parent}: {error.strerror}") from error
 
 
 def open_writer(path: Path) -> sqlite3.Connection:

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from hub.db.settings import DatabaseSettings
-from hub.db.sqlite.connect import check_version, open_reader, open_writer
+from hub.db.sqlite.connect import check_version, file_of, make_folder, open_reader, open_writer
 from hub.db.sqlite.dialect import make_engine
 from hub.db.sqlite.faults import translate
 from hub.db.sqlite.filelock import FileLock
@@ -36,7 +36,7 @@ class SqliteDatabase:
     dialect = "sqlite"
 
     def __init__(self, address: Address, settings: DatabaseSettings) -> None:
-        self._path = Path(address.database).absolute()
+        self._path = file_of(address)
         self._settings = settings
         self._lock = FileLock(self._path)
         self._writer = Writer(self._path.name, lambda: open_writer(self._path), settings)
@@ -49,10 +49,7 @@ class SqliteDatabase:
     async def start(self) -> None:
         """Open the file, making it and its folder if need be; raises DatabaseUnavailable."""
         check_version()
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DatabaseUnavailable(f"cannot make the folder {self._path.parent}: {error.strerror}") from error
+        make_folder(self._path)
         if self._settings.exclusive:
             self._lock.acquire()
         try:

@@ -1,0 +1,249 @@
+-- Made from migrations/sqlite/ by scripts/whole_migrations.py: edit those files instead.
+
+-- 0001_queue.sql
+-- The queue: queue_jobs, job_histories, jobs, and the hub's own small tables. SQLite 3.38 or newer.
+--
+-- Runs by `sqlite3 FILE < 0001_queue.sql` and by `hub migrate` alike, and again: every object IF NOT EXISTS, in one
+-- transaction. Which indexes, and why these predicates: docs/claiming.md.
+--
+-- Times are text of one form, 2026-01-31T09:05:00.000Z, whose order is the order in time. What people write in other
+-- forms (2026-01-31 09:05:00, …+02:00) is put into it by the triggers below, where it is compared; no zone means UTC.
+
+BEGIN IMMEDIATE;
+
+CREATE TABLE IF NOT EXISTS hub_migrations (
+    version   INTEGER PRIMARY KEY,
+    name      TEXT NOT NULL,
+    checksum  TEXT,                       -- NULL when run by sqlite3; filled in by the next `hub migrate`
+    appliedat TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+) STRICT;
+
+-- Ids of rows inserted by plain SQL: UUIDv7 as text (time first, so that indexes grow at their end). The milliseconds
+-- since 1970 are 48 bits, in two pieces; the rest is random.
+CREATE TABLE IF NOT EXISTS queue_jobs (
+    id              TEXT    NOT NULL UNIQUE CHECK (length(id) <= 255) DEFAULT (lower(printf('%08x-%04x-7%s-%s%s-%s',
+                        CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) >> 16,
+                        CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) & 65535,
+                        substr(hex(randomblob(2)), 2), substr('89ab', 1 + (random() & 3), 1),
+                        substr(hex(randomblob(2)), 2), hex(randomblob(6))))),
+    typeid          INTEGER NOT NULL DEFAULT 2,
+    method          TEXT    CHECK (length(method) <= 64),
+    protocol        TEXT    CHECK (length(protocol) <= 32),
+    direction       TEXT    NOT NULL DEFAULT 'internal' CHECK (length(direction) <= 16),
+    handler         TEXT    NOT NULL CHECK (length(handler) <= 255),
+    metadata        TEXT    CHECK (metadata IS NULL OR json_valid(metadata)),
+    payload         TEXT,
+    result          TEXT,
+    statusid        INTEGER NOT NULL DEFAULT 0 CHECK (statusid BETWEEN 0 AND 7),
+    priority        INTEGER NOT NULL DEFAULT 0,
+    maxretries      INTEGER CHECK (maxretries >= 0),      -- NULL: the handler's, else jobs.max_retries
+    retrycount      INTEGER NOT NULL DEFAULT 0,
+    scheduledat     TEXT    CHECK (scheduledat IS NULL OR julianday(scheduledat) IS NOT NULL),
+    startedat       TEXT,
+    completedat     TEXT,
+    lasterror       TEXT,
+    parentjobid     TEXT    CHECK (length(parentjobid) <= 255),
+    -- what the hub adds
+    queue           TEXT    CHECK (length(queue) <= 100), -- NULL: the handler's, else 'default'
+    contenttype     TEXT    NOT NULL DEFAULT 'application/json' CHECK (length(contenttype) <= 255),
+    payloadencoding TEXT    NOT NULL DEFAULT 'text' CHECK (payloadencoding IN ('text', 'base64')),
+    source          TEXT    NOT NULL DEFAULT '' CHECK (length(source) <= 255), -- unique with dedupekey; NULL never conflicts
+    dedupekey       TEXT    CHECK (length(dedupekey) <= 255),
+    orderingkey     TEXT    CHECK (length(orderingkey) <= 255), -- jobs of one key run strictly one after another
+    timeout         REAL    CHECK (timeout > 0),          -- seconds; NULL: the handler's, else jobs.default_timeout
+    traceparent     TEXT    CHECK (length(traceparent) <= 255),
+    fence           INTEGER NOT NULL DEFAULT 0,           -- raised by every claim; a finish must name the one it got
+    leaseowner      TEXT    CHECK (length(leaseowner) <= 255),
+    leaseuntil      TEXT,
+    crashcount      INTEGER NOT NULL DEFAULT 0,           -- leases that expired
+    unknownsince    TEXT,                                 -- since when no worker knew the handler
+    -- why Failed: transient, exhausted, permanent, poison, quarantined, unknown-handler
+    failure         TEXT    CHECK (length(failure) <= 32),
+    -- asks the worker that runs it to stop
+    cancelrequested INTEGER NOT NULL DEFAULT FALSE CHECK (cancelrequested IN (0, 1)),
+    progress        REAL,                                 -- 0 to 1, said by the handler
+    progressnote    TEXT,
+    seq             INTEGER PRIMARY KEY AUTOINCREMENT,    -- arrival; never used twice
+    gate            INTEGER NOT NULL DEFAULT 0,           -- 0 as inserted, 1 parked behind its key, 3 opened
+    keyslot         TEXT    CHECK (length(keyslot) <= 255), -- the key this row holds while it runs; unique
+    -- audit
+    active          INTEGER NOT NULL DEFAULT TRUE CHECK (active IN (0, 1)), -- FALSE never runs
+    referenceid     TEXT    CHECK (length(referenceid) <= 255),
+    createdby       TEXT    CHECK (length(createdby) <= 255),
+    createdon       TEXT    NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+    modifiedby      TEXT    CHECK (length(modifiedby) <= 255),
+    modifiedon      TEXT,
+    rowversionstamp INTEGER NOT NULL DEFAULT 1
+) STRICT;
+
+-- What may run now, and nothing else: a claim walks it from its first entry. NULL queues stand under ''.
+CREATE INDEX IF NOT EXISTS qj_claim ON queue_jobs (COALESCE(queue, ''), priority DESC, seq)
+    WHERE active AND statusid IN (0, 1, 5, 7) AND (gate = 3 OR gate = 0 AND scheduledat IS NULL);
+-- What waits for its time; the promotion opens it. The test for NULL stands first, here and in qj_key: most rows fail
+-- it, and SQLite tests in the order written.
+CREATE INDEX IF NOT EXISTS qj_due ON queue_jobs (scheduledat)
+    WHERE scheduledat IS NOT NULL AND gate = 0 AND statusid IN (0, 1, 5, 7);
+-- The live rows of a key in their order; a row of status 7 takes its place when it is due.
+CREATE INDEX IF NOT EXISTS qj_key ON queue_jobs (orderingkey, seq)
+    WHERE orderingkey IS NOT NULL AND statusid IN (0, 1, 2, 5);
+-- Leases.
+CREATE INDEX IF NOT EXISTS qj_lease ON queue_jobs (leaseuntil) WHERE leaseuntil IS NOT NULL;
+-- Processing without a lease (written by hand): empty unless somebody did that.
+CREATE INDEX IF NOT EXISTS qj_leaseless ON queue_jobs (id) WHERE statusid = 2 AND leaseuntil IS NULL;
+-- One owner a key.
+CREATE UNIQUE INDEX IF NOT EXISTS qj_keyslot ON queue_jobs (keyslot) WHERE keyslot IS NOT NULL;
+-- One row a message.
+CREATE UNIQUE INDEX IF NOT EXISTS qj_dedupe ON queue_jobs (source, dedupekey) WHERE dedupekey IS NOT NULL;
+CREATE INDEX IF NOT EXISTS qj_parent ON queue_jobs (parentjobid) WHERE parentjobid IS NOT NULL;
+-- Dead letters, newest first.
+CREATE INDEX IF NOT EXISTS qj_dead ON queue_jobs (seq) WHERE statusid = 4;
+
+CREATE TRIGGER IF NOT EXISTS qj_time_inserted AFTER INSERT ON queue_jobs
+WHEN NEW.scheduledat IS NOT NULL AND NEW.scheduledat <> strftime('%Y-%m-%dT%H:%M:%fZ', NEW.scheduledat) BEGIN
+    UPDATE queue_jobs SET scheduledat = strftime('%Y-%m-%dT%H:%M:%fZ', scheduledat) WHERE seq = NEW.seq;
+END;
+CREATE TRIGGER IF NOT EXISTS qj_time_updated AFTER UPDATE OF scheduledat ON queue_jobs
+WHEN NEW.scheduledat IS NOT NULL AND NEW.scheduledat <> strftime('%Y-%m-%dT%H:%M:%fZ', NEW.scheduledat) BEGIN
+    UPDATE queue_jobs SET scheduledat = strftime('%Y-%m-%dT%H:%M:%fZ', scheduledat) WHERE seq = NEW.seq;
+END;
+
+CREATE TABLE IF NOT EXISTS job_histories (
+    id              TEXT    NOT NULL PRIMARY KEY CHECK (length(id) <= 255)
+                    DEFAULT (lower(printf('%08x-%04x-7%s-%s%s-%s',
+                        CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) >> 16,
+                        CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) & 65535,
+                        substr(hex(randomblob(2)), 2), substr('89ab', 1 + (random() & 3), 1),
+                        substr(hex(randomblob(2)), 2), hex(randomblob(6))))),
+    jobid           TEXT    NOT NULL REFERENCES queue_jobs (id) ON DELETE CASCADE,
+    executionid     TEXT    NOT NULL CHECK (length(executionid) <= 255) DEFAULT (lower(printf('%08x-%04x-7%s-%s%s-%s',
+                        CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) >> 16,
+                        CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) & 65535,
+                        substr(hex(randomblob(2)), 2), substr('89ab', 1 + (random() & 3), 1),
+                        substr(hex(randomblob(2)), 2), hex(randomblob(6))))),
+    statusid        INTEGER NOT NULL,
+    startedat       TEXT,
+    completedat     TEXT,
+    duration        INTEGER,                              -- milliseconds
+    result          TEXT,                                 -- 'Success', or the error's first line
+    errormessage    TEXT,
+    retryattempt    INTEGER NOT NULL DEFAULT 0,
+    executedby      TEXT    CHECK (length(executedby) <= 255),
+    inputdata       TEXT,
+    outputdata      TEXT,
+    metadata        TEXT    CHECK (metadata IS NULL OR json_valid(metadata)),
+    active          INTEGER NOT NULL DEFAULT TRUE CHECK (active IN (0, 1)),
+    referenceid     TEXT    CHECK (length(referenceid) <= 255),
+    createdby       TEXT    CHECK (length(createdby) <= 255),
+    createdon       TEXT    NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+    modifiedby      TEXT    CHECK (length(modifiedby) <= 255),
+    modifiedon      TEXT,
+    rowversionstamp INTEGER NOT NULL DEFAULT 1
+) STRICT;
+CREATE INDEX IF NOT EXISTS jh_job ON job_histories (jobid);
+CREATE INDEX IF NOT EXISTS jh_started ON job_histories (startedat);
+
+CREATE TABLE IF NOT EXISTS jobs (
+    id                  TEXT    NOT NULL PRIMARY KEY CHECK (length(id) <= 255)
+                        DEFAULT (lower(printf('%08x-%04x-7%s-%s%s-%s',
+                            CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) >> 16,
+                            CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) & 65535,
+                            substr(hex(randomblob(2)), 2), substr('89ab', 1 + (random() & 3), 1),
+                            substr(hex(randomblob(2)), 2), hex(randomblob(6))))),
+    name                TEXT    NOT NULL UNIQUE CHECK (length(name) <= 255),
+    description         TEXT,
+    typeid              INTEGER NOT NULL DEFAULT 1,
+    handler             TEXT    NOT NULL CHECK (length(handler) <= 255),
+    cronexpression      TEXT    CHECK (length(cronexpression) <= 255),
+    intervalseconds     INTEGER,
+    startat             TEXT    CHECK (startat IS NULL OR julianday(startat) IS NOT NULL),
+    endat               TEXT    CHECK (endat IS NULL OR julianday(endat) IS NOT NULL),
+    maxexecutions       INTEGER NOT NULL DEFAULT 0,
+    executioncount      INTEGER NOT NULL DEFAULT 0,
+    enabled             INTEGER NOT NULL DEFAULT TRUE CHECK (enabled IN (0, 1)),
+    condition           TEXT,
+    priority            INTEGER NOT NULL DEFAULT 0,
+    maxretries          INTEGER,
+    timeout             REAL    NOT NULL DEFAULT 300,
+    metadata            TEXT    CHECK (metadata IS NULL OR json_valid(metadata)),
+    lastrunat           TEXT    CHECK (lastrunat IS NULL OR julianday(lastrunat) IS NOT NULL),
+    nextrunat           TEXT    CHECK (nextrunat IS NULL OR julianday(nextrunat) IS NOT NULL),
+    current_interval_id TEXT    CHECK (length(current_interval_id) <= 255),
+    interval_progress   TEXT,
+    interval_started_at TEXT    CHECK (interval_started_at IS NULL OR julianday(interval_started_at) IS NOT NULL),
+    enable_recovery     INTEGER NOT NULL DEFAULT TRUE CHECK (enable_recovery IN (0, 1)),
+    -- what the hub adds
+    payload             TEXT,
+    queue               TEXT    CHECK (length(queue) <= 100),
+    timezone            TEXT    NOT NULL DEFAULT 'UTC' CHECK (length(timezone) <= 64),
+    misfire             TEXT    NOT NULL DEFAULT 'once' CHECK (length(misfire) <= 16),
+    overlap             TEXT    NOT NULL DEFAULT 'allow' CHECK (length(overlap) <= 16),
+    jitter              REAL    NOT NULL DEFAULT 0,
+    lasterror           TEXT,
+    owner               TEXT    CHECK (length(owner) <= 64),
+    is_deleted          INTEGER NOT NULL DEFAULT FALSE CHECK (is_deleted IN (0, 1)),
+    type                TEXT    GENERATED ALWAYS AS (
+        CASE WHEN cronexpression IS NOT NULL OR intervalseconds IS NOT NULL
+             THEN 'interval' ELSE 'scheduled' END) STORED,
+    status              TEXT    GENERATED ALWAYS AS (
+        CASE WHEN is_deleted THEN 'deleted' WHEN NOT enabled THEN 'paused'
+             WHEN maxexecutions > 0 AND executioncount >= maxexecutions THEN 'completed' ELSE 'active' END) STORED,
+    active              INTEGER NOT NULL DEFAULT TRUE CHECK (active IN (0, 1)),
+    referenceid         TEXT    CHECK (length(referenceid) <= 255),
+    createdby           TEXT    CHECK (length(createdby) <= 255),
+    createdon           TEXT    NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+    modifiedby          TEXT    CHECK (length(modifiedby) <= 255),
+    modifiedon          TEXT,
+    rowversionstamp     INTEGER NOT NULL DEFAULT 1
+) STRICT;
+CREATE INDEX IF NOT EXISTS idx_jobs_incomplete_intervals ON jobs (type, status, is_deleted, current_interval_id)
+    WHERE type = 'interval' AND status = 'active' AND is_deleted = FALSE AND current_interval_id IS NOT NULL;
+
+CREATE TRIGGER IF NOT EXISTS jobs_time_inserted AFTER INSERT ON jobs
+WHEN COALESCE(NEW.startat, NEW.endat, NEW.lastrunat, NEW.nextrunat, NEW.interval_started_at) IS NOT NULL BEGIN
+    UPDATE jobs SET startat = strftime('%Y-%m-%dT%H:%M:%fZ', startat), endat = strftime('%Y-%m-%dT%H:%M:%fZ', endat),
+                    lastrunat = strftime('%Y-%m-%dT%H:%M:%fZ', lastrunat),
+                    nextrunat = strftime('%Y-%m-%dT%H:%M:%fZ', nextrunat),
+                    interval_started_at = strftime('%Y-%m-%dT%H:%M:%fZ', interval_started_at)
+    WHERE id = NEW.id;
+END;
+CREATE TRIGGER IF NOT EXISTS jobs_time_updated
+AFTER UPDATE OF startat, endat, lastrunat, nextrunat, interval_started_at ON jobs
+WHEN NEW.startat <> strftime('%Y-%m-%dT%H:%M:%fZ', NEW.startat)
+    OR NEW.endat <> strftime('%Y-%m-%dT%H:%M:%fZ', NEW.endat)
+    OR NEW.lastrunat <> strftime('%Y-%m-%dT%H:%M:%fZ', NEW.lastrunat)
+    OR NEW.nextrunat <> strftime('%Y-%m-%dT%H:%M:%fZ', NEW.nextrunat)
+    OR NEW.interval_started_at <> strftime('%Y-%m-%dT%H:%M:%fZ', NEW.interval_started_at) BEGIN
+    UPDATE jobs SET startat = strftime('%Y-%m-%dT%H:%M:%fZ', startat), endat = strftime('%Y-%m-%dT%H:%M:%fZ', endat),
+                    lastrunat = strftime('%Y-%m-%dT%H:%M:%fZ', lastrunat),
+                    nextrunat = strftime('%Y-%m-%dT%H:%M:%fZ', nextrunat),
+                    interval_started_at = strftime('%Y-%m-%dT%H:%M:%fZ', interval_started_at)
+    WHERE id = NEW.id;
+END;
+
+-- What job.step remembers: a step that has a row here is not run again.
+CREATE TABLE IF NOT EXISTS job_steps (
+    jobid     TEXT NOT NULL REFERENCES queue_jobs (id) ON DELETE CASCADE,
+    name      TEXT NOT NULL CHECK (length(name) <= 255),
+    result    TEXT,
+    createdon TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+    PRIMARY KEY (jobid, name)
+) STRICT;
+
+-- API tokens made by `hub token create`; only their SHA-256 is kept.
+CREATE TABLE IF NOT EXISTS hub_tokens (
+    name      TEXT NOT NULL PRIMARY KEY CHECK (length(name) <= 255),
+    role      TEXT NOT NULL CHECK (role IN ('viewer', 'operator', 'admin')),
+    sha256    TEXT NOT NULL UNIQUE CHECK (length(sha256) <= 64),
+    createdon TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+    revokedon TEXT
+) STRICT;
+
+INSERT INTO jobs (id, name, description, handler, cronexpression, enabled, priority, createdby) VALUES
+    ('job-cleanup-old-histories', 'Cleanup old job histories', 'Deletes histories past their retention',
+     'system.cleanup.histories', '0 2 * * *', TRUE, 1, 'system'),
+    ('job-retry-failed-jobs', 'Retry failed jobs', 'Queues again what failed for a passing reason and has retries left',
+     'system.retry.failed', '*/15 * * * *', TRUE, 5, 'system')
+ON CONFLICT DO NOTHING;
+
+INSERT INTO hub_migrations (version, name) VALUES (1, 'queue') ON CONFLICT DO NOTHING;
+COMMIT;
