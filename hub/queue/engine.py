@@ -65,6 +65,7 @@ class Engine:
 
     async def stop(self) -> None:
         """Drain: what was accepted is committed, what runs may finish, the rest is given back."""
+        self.pool.close()
         await self.commit.drain()
         if not self._settings.work:
             return

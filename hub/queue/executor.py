@@ -146,7 +146,7 @@ class Executor:
         except GeneratorExit:
             raise
         except BaseException as error:
-            outcome = self._failure(entry, error)
+            outcome = self._failure(entry, attempt, error)
         finally:
             attempt.ended()
         if attempt.halted() and not isinstance(outcome, Completed):
@@ -164,7 +164,11 @@ class Executor:
             case _:
                 return Returned()
 
-    def _failure(self, entry: Entry, error: BaseException) -> Recorded:
+    def _later(self) -> Outcome:
+        """The database went away under the job: no attempt is used up, and no loop runs hot."""
+        return Snoozed(0.2 + self._clock.random())
+
+    def _failure(self, entry: Entry, attempt: Attempt, error: BaseException) -> Recorded:
         match error:
             case Snooze():
                 return Snoozed(error.delay)
@@ -175,11 +179,13 @@ class Executor:
                 return Failed(describe(error), delay=wanted)
             case LeaseLost():
                 return LOST
-        meaning = error if isinstance(error, HubError) else self._database.diagnose(error)
+        meaning: BaseException | None = error
+        if not isinstance(error, HubError):
+            meaning = self._database.diagnose(error) if attempt.in_transaction else None
         if isinstance(meaning, TransactionConflict):
             return RERUN
         if isinstance(meaning, DatabaseUnavailable):
-            return Returned()
+            return self._later()
         return Failed(describe(error), permanent=isinstance(error, Permanent) or entry.is_permanent(error))
 
     # --- recorded ---------------------------------------------------------------------------------------------------
@@ -213,8 +219,9 @@ class Executor:
             # has ended the job, and then this writes nothing.
             _log.warning("job %s: the answer to its COMMIT was lost (%s); its fence decides", attempt.claim.id, error)
             await self._roll_back(attempt)
-            self.settle(attempt, Returned(), entry)
-            return Returned()
+            returned = self._later()
+            self.settle(attempt, returned, entry)
+            return returned
         except HubError as error:
             await self._roll_back(attempt)
             failed = Failed(describe(error), permanent=isinstance(error, Permanent))

@@ -123,9 +123,7 @@ class Store:
             queues=self._queues,
             retries=self._retries,
         )
-        taken = [row for row in rows if row[0]]
-        # RETURNING has no order of its own; within a key arrival beats priority, which in_runs restores
-        taken.sort(key=_rank)
+        taken = _in_order([row for row in rows if row[0]])
         return Claimed([Claim(*row[2:]) for row in taken], len(rows))
 
     async def complete(self, settlements: Sequence[Settlement]) -> set[str]:
@@ -224,8 +222,19 @@ class Store:
         return True
 
 
-def _rank(row: Any) -> tuple[int, int]:
-    return -row[9], row[1]
+def _in_order(rows: list[Any]) -> list[Any]:
+    """RETURNING has no order of its own: priority, then arrival; within a key arrival alone, at its head's place."""
+    heads: dict[str, Any] = {}
+    for row in rows:
+        key = row["orderingkey"]
+        if key is not None and (key not in heads or row["seq"] < heads[key]["seq"]):
+            heads[key] = row
+
+    def rank(row: Any) -> tuple[int, int, int]:
+        head = heads.get(row["orderingkey"], row)
+        return -head["priority"], head["seq"], row["seq"]
+
+    return sorted(rows, key=rank)
 
 
 def in_runs(claims: Iterable[Claim]) -> list[list[Claim]]:

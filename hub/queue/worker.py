@@ -84,9 +84,13 @@ class WorkerPool:
         self._open = True
         self.wake_all()
 
+    def close(self) -> None:
+        """Claim and begin nothing more."""
+        self._open = False
+
     async def stop(self) -> None:
         """Stop claiming, give back what was not begun, wait for the rest as long as it may take, then stop it."""
-        self._open = False
+        self.close()
         if self._claiming:
             await asyncio.wait(list(self._claiming.values()))
         self._give_back_waiting()
@@ -214,7 +218,7 @@ class WorkerPool:
         more = partial(self._start_runner, lane)
         runs = 0
         try:
-            while lane.waiting:
+            while lane.waiting and self._open:
                 await self._run_in_order(lane, lane.pop(), more)
                 runs += 1
                 if not runs % _TURN:

@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import asyncpg
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -92,7 +93,10 @@ class PostgresDatabase:
         await self._listener.listen(channel, heard)
 
     def diagnose(self, error: BaseException) -> HubError | None:
-        return translate(error)
+        # A handler's own OSError, from a partner it called, is not the database's.
+        return (
+            translate(error) if isinstance(error, DBAPIError | asyncpg.PostgresError | asyncpg.InterfaceError) else None
+        )
 
     def _make_engine(self, **options: Any) -> AsyncEngine:
         arguments = connect_arguments(self._address, self._settings)
