@@ -41,9 +41,7 @@ class Options(TypedDict, total=False):
     timeout: float | None
 
 
-def request(
-    id: str, handler: str, payload: Any, metadata: Mapping[str, Any] | None, options: Options
-) -> NewJob:
+def request(id: str, handler: str, payload: Any, metadata: Mapping[str, Any] | None, options: Options) -> NewJob:
     """The row of a job that an application enqueues. Raises Permanent, and PayloadInvalid for the payload."""
     return _row(None, id, _text(handler, "handler", NAME_LIMIT), payload, metadata, options)
 

@@ -27,12 +27,14 @@ async def execute(payload: Any, job: Job) -> dict[str, Any]:
     """Run the statement. Answers {"rows": n}, and for a statement that returns rows the first 1000 of them in "data"
     (with "truncated": true if there were more)."""
     clause, names = _prepared(_statement(job))
-    records = [_record(one, names) for one in (payload if isinstance(payload, list) else [payload])]
+    many = isinstance(payload, list)
+    records = [_record(one, names) for one in (payload if many else [payload])]
     if not records:
         return {"rows": 0}
     try:
         values = await sql_values.fit(job, clause, names, records)
-        return _answer(await job.db.execute(clause, values if isinstance(payload, list) else values[0]), len(records))
+        result = await job.db.execute(clause, values if many else values[0])
+        return _answer(result, len(records) if many else 0)
     except DBAPIError as error:
         sql_values.forget(job, clause)
         if sql_values.is_bad_value(error):
@@ -42,9 +44,10 @@ async def execute(payload: Any, job: Job) -> dict[str, Any]:
         raise PayloadInvalid(f"payload: {error}") from error
 
 
-def _answer(result: CursorResult[Any], sent: int) -> dict[str, Any]:
+def _answer(result: CursorResult[Any], untold: int) -> dict[str, Any]:
+    """`untold` is the number of rows where the driver tells none."""
     if not result.returns_rows:
-        return {"rows": sent if result.rowcount < 0 else result.rowcount}
+        return {"rows": untold if result.rowcount < 0 else result.rowcount}
     rows = [dict(row) for row in result.mappings().fetchmany(ROW_LIMIT + 1)]
     if len(rows) > ROW_LIMIT:
         return {"rows": ROW_LIMIT, "data": rows[:ROW_LIMIT], "truncated": True}
