@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -13,6 +13,7 @@ from hub.clock import SystemClock
 from hub.handlers.job import Job
 from hub.handlers.registry import Registry
 from hub.model import Claim, NewJob
+from hub.ports import Attempt
 
 BLANK: dict[str, Any] = {
     **dict.fromkeys(Claim.__struct_fields__),
@@ -79,7 +80,7 @@ class Hub:
 
     def job(self, payload: str | None = None, **columns: Any) -> Job:
         self.attempt = LocalAttempt()
-        return Job(claim(payload, **columns), self.attempt, self.clock)
+        return Job(claim(payload, **columns), cast(Attempt, self.attempt), self.clock)
 
     async def call(self, function: Callable[..., Any], payload: str | None = None, **columns: Any) -> Any:
         """The result of the one handler `function`, run without a database."""
@@ -93,7 +94,7 @@ class Hub:
         assert entry is not None, handler
         async with self.engine.begin() as connection:
             self.attempt = LocalAttempt(connection)
-            job = Job(claim(payload, handler=handler, **columns), self.attempt, self.clock)
+            job = Job(claim(payload, handler=handler, **columns), cast(Attempt, self.attempt), self.clock)
             return entry.encode_result(await entry.call(job))
 
     async def rows(self, sql: str) -> Sequence[Any]:
