@@ -1,0 +1,209 @@
+"""Routes: which of them a message takes, and the row each makes of it.
+
+Invariant: pure. Routes are tried in file order and the first that wants a message ends the search, unless it says
+`all`; a route's expressions and schema are compiled when the table is made, never for a message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from hub.errors import Rejected
+from hub.handlers.payload import JSON, NotJson, storable_json
+from hub.ingest.decode import Decoded, decode
+from hub.ingest.envelope import event_id, metadata_text, public_headers, settings_json, storable, traceparent
+from hub.ingest.expressions import FAILED, Expression, compiled, fit_key
+from hub.ingest.schema import MessageSchema
+from hub.ingest.topics import compile_topic, parts_of
+from hub.model import Direction, JobType, Message, NewJob
+
+IDEMPOTENCY_HEADER: Final = "idempotency-key"
+_METHOD_LIMIT: Final = 64
+
+
+class RouteSettings(Protocol):
+    """A route as the configuration has it (`hub.config`, section `routes`)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def from_(self) -> str: ...
+    @property
+    def topic(self) -> str | None: ...
+    @property
+    def handler(self) -> str | None: ...
+    @property
+    def queue(self) -> str | None: ...
+    @property
+    def priority(self) -> int: ...
+    @property
+    def max_retries(self) -> int | None: ...
+    @property
+    def timeout(self) -> float | None: ...
+    @property
+    def filter(self) -> str | None: ...
+    @property
+    def map(self) -> str | None: ...
+    @property
+    def dedupe_key(self) -> str | None: ...
+    @property
+    def ordering_key(self) -> str | None: ...
+    @property
+    def schema_(self) -> Mapping[str, Any] | None: ...
+    @property
+    def content_types(self) -> Collection[str]: ...
+    @property
+    def with_(self) -> Mapping[str, Any]: ...
+    @property
+    def all(self) -> bool: ...
+    @property
+    def max_body(self) -> int | None: ...
+
+
+class Received(msgspec.Struct, frozen=True):
+    """A message, decoded, with what expressions see of it."""
+
+    message: Message
+    decoded: Decoded
+    headers: Mapping[str, str]
+    view: Mapping[str, Any]
+
+
+class Route:
+    """One compiled route."""
+
+    def __init__(self, settings: RouteSettings, kind: str = "http", queue: str | None = None) -> None:
+        """`kind` is the type of the adapter it reads, `queue` its handler's. Raises ValueError for expressions and
+        patterns that do not compile."""
+        self.name = settings.name
+        self.adapter = settings.from_
+        self.kind = kind
+        self.handler = settings.handler
+        self.max_body = settings.max_body
+        self.content_types = frozenset(text.lower() for text in settings.content_types)
+        self.goes_on = settings.all
+        self.queue = settings.queue or queue
+        self.settings_json = settings_json(settings.with_)
+        self._settings = settings
+        self._matches = compile_topic(settings.topic, kind)
+        self._filter = compiled(settings.filter, "filter")
+        self._map = compiled(settings.map, "map")
+        self._dedupe = compiled(settings.dedupe_key, "dedupe_key")
+        self._ordering = compiled(settings.ordering_key, "ordering_key")
+        self._schema = MessageSchema(settings.schema_) if settings.schema_ else None
+
+    def matches(self, message: Message) -> bool:
+        """Whether the message comes from this route's adapter, by a topic of its pattern."""
+        return message.adapter == self.adapter and self._matches(message.topic)
+
+    def wants(self, received: Received) -> bool:
+        """What the filter says. Raises Rejected."""
+        return self._filter is None or self._filter.true(received.view)
+
+    def job(self, received: Received, id: str) -> NewJob | None:
+        """The row for a message that this route wants; None: the route drops it. Raises Rejected for one that does not
+        fit the schema, the map or the keys."""
+        if self._schema is not None:
+            self._schema.check(received.decoded.value)
+        if self.handler is None:
+            return None
+        message, decoded, settings = received.message, received.decoded, self._settings
+        payload, contenttype, encoding = decoded.payload, decoded.contenttype, decoded.payloadencoding
+        if self._map is not None:
+            payload, contenttype, encoding = _mapped(self._map, received.view), JSON, "text"
+        return NewJob(
+            id=id,
+            handler=self.handler,
+            payload=payload,
+            queue=self.queue,
+            priority=settings.priority,
+            maxretries=settings.max_retries,
+            timeout=settings.timeout,
+            orderingkey=None if self._ordering is None else self._ordering.key(received.view),
+            source=self.name,
+            dedupekey=self._dedupe_key(received),
+            typeid=JobType.INTEGRATION,
+            method=storable(message.method[:_METHOD_LIMIT]) if message.method else None,
+            protocol=message.protocol,
+            direction=Direction.INBOUND,
+            metadata=metadata_text(
+                adapter=message.adapter,
+                route=self.name,
+                topic=message.topic or None,
+                key=message.key,
+                headers=received.headers,
+                settings=self.settings_json,
+            ),
+            contenttype=contenttype,
+            payloadencoding=encoding,
+            traceparent=traceparent(received.headers),
+        )
+
+    def _dedupe_key(self, received: Received) -> str | None:
+        """The route's expression, else the CloudEvent's id, else Idempotency-Key; where one finds nothing the next is
+        asked."""
+        if self._dedupe is not None and (key := self._dedupe.key(received.view)) is not None:
+            return key
+        message = received.message
+        key = event_id(received.headers, message.content_type, received.decoded.value)
+        key = key or received.headers.get(IDEMPOTENCY_HEADER)
+        return fit_key(key) if key else None
+
+
+def _mapped(expression: Expression, view: Mapping[str, Any]) -> str:
+    value = expression.search(view)
+    if value is None:
+        raise Rejected(f"map: {expression.text} found nothing in this message", field="map", code=FAILED)
+    try:
+        return storable_json(value)
+    except NotJson as error:
+        raise Rejected(f"map: {error}", field="map", code=FAILED) from error
+
+
+def receive(message: Message, now: datetime, kind: str, max_depth: int) -> Received:
+    """A message made ready for routes; `now` stands in for a message without a time. Raises Rejected."""
+    decoded = decode(message.body, message.content_type, max_depth)
+    headers = public_headers(message.headers)
+    view = {
+        "payload": decoded.value,
+        "key": message.key,
+        "headers": headers,
+        "topic": message.topic,
+        "topic_parts": parts_of(message.topic, kind),
+        "adapter": message.adapter,
+        "timestamp": (message.timestamp or now).isoformat().replace("+00:00", "Z"),
+    }
+    return Received(message, decoded, headers, view)
+
+
+class RouteTable:
+    """All routes, in file order."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self.routes: Sequence[Route] = tuple(routes)
+        self._hooks = {route.name: route for route in self.routes if route.kind == "http"}
+        self._kinds = {route.adapter: route.kind for route in self.routes}
+
+    @classmethod
+    def compile(
+        cls, settings: Iterable[RouteSettings], kinds: Mapping[str, str], queues: Mapping[str, str] | None = None
+    ) -> RouteTable:
+        """`kinds`: adapter → its type, `queues`: handler → its queue. Raises ValueError."""
+        queues = queues or {}
+        return cls(Route(one, kinds.get(one.from_, ""), queues.get(one.handler or "")) for one in settings)
+
+    def hook(self, name: str) -> Route | None:
+        """The route of that name if it reads an HTTP adapter, where the sender names the route in the URL."""
+        return self._hooks.get(name)
+
+    def kind(self, adapter: str) -> str:
+        """The type of an adapter that some route reads, else empty."""
+        return self._kinds.get(adapter, "")
+
+    def matching(self, message: Message) -> Iterator[Route]:
+        """The routes of the message's adapter and topic, in order; which of them want it their filters say."""
+        return (route for route in self.routes if route.matches(message))
