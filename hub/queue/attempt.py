@@ -126,6 +126,11 @@ class Attempt:
         """The transaction, if the handler ever asked for it."""
         return self._transaction
 
+    @property
+    def violation(self) -> Exception | None:
+        """What the handler did to its transaction and must not."""
+        return self._transaction.violation if self._transaction is not None else None
+
     def halted(self) -> bool:
         """Whether it was told to end, whether or not it has."""
         return self.stop is not None

@@ -179,6 +179,8 @@ class Executor:
                 return Failed(describe(error), delay=wanted)
             case LeaseLost():
                 return LOST
+        if attempt.violation is not None:
+            return Failed(describe(attempt.violation), permanent=isinstance(attempt.violation, Permanent))
         meaning: BaseException | None = error
         if not isinstance(error, HubError):
             meaning = self._database.diagnose(error) if attempt.in_transaction else None
@@ -191,7 +193,7 @@ class Executor:
     # --- recorded ---------------------------------------------------------------------------------------------------
 
     async def _record(self, entry: Entry | None, attempt: Attempt, outcome: Recorded) -> Recorded:
-        if isinstance(outcome, Completed) and (attempt.in_transaction or attempt.outbound or _violated(attempt)):
+        if isinstance(outcome, Completed) and (attempt.in_transaction or attempt.outbound or attempt.violation):
             outcome = await self._commit(entry, attempt, outcome)
         else:
             await self._roll_back(attempt)
@@ -266,10 +268,6 @@ class Executor:
             isinstance(outcome, Unknown),
             claim.orderingkey,
         )
-
-
-def _violated(attempt: Attempt) -> bool:
-    return attempt.used_transaction is not None and attempt.used_transaction.violation is not None
 
 
 def _first_line(error: BaseException) -> str:

@@ -75,10 +75,16 @@ class Settler:
         self.lost += 1
         self._held.drop(attempt)
 
-    async def drain(self) -> None:
-        """Wait until everything put so far is written."""
-        while self._task is not None:
-            await asyncio.wait([self._task])
+    async def drain(self, patience: float | None = None) -> None:
+        """Wait until everything put so far is written; at most `patience` seconds, as the database may be away."""
+        try:
+            async with asyncio.timeout(patience):
+                while self._task is not None:
+                    await asyncio.wait([self._task])
+        except TimeoutError:
+            _log.error("%d ended jobs could not be written; their leases will expire", len(self._held))
+            if self._task is not None:
+                self._task.cancel()
 
     def _start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._flush_all(), name="settler")

@@ -109,7 +109,7 @@ class WorkerPool:
                     await self._idle.wait()
             except TimeoutError:
                 _log.error("%d handlers ignore their cancellation; their leases will expire", len(self._runners))
-        await self._settler.drain()
+        await self._settler.drain(self._settings.shutdown_timeout)
 
     def wake(self, queues: Iterable[str]) -> None:
         """There may be something to run in these queues."""

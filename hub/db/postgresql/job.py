@@ -50,6 +50,8 @@ class PostgresJobTransaction:
 
     @property
     def violation(self) -> Exception | None:
+        if self._slot is not None and self._slot.expired:
+            return TransactionAborted("the transaction was held longer than database.transaction_timeout")
         return self._sync.violation
 
     async def driver(self) -> Any:

@@ -26,7 +26,7 @@ _log = logging.getLogger("hub.db")
 class JobSlot:
     """One connection: `connection` as SQLAlchemy adapts it, `driver` as asyncpg made it."""
 
-    __slots__ = ("begun", "connection", "driver", "name", "prepared", "since", "warned")
+    __slots__ = ("begun", "connection", "driver", "expired", "name", "prepared", "since", "warned")
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
@@ -36,6 +36,7 @@ class JobSlot:
         self.since = 0.0
         self.name = ""
         self.warned = False
+        self.expired = False
 
     def close(self) -> None:
         """Cut the connection, whatever it is doing."""
@@ -165,6 +166,7 @@ class JobSlots:
             held = now - slot.since
             if held > self._settings.transaction_timeout:
                 _log.error("job %s held its transaction for %.0f s: its connection is closed", slot.name, held)
+                slot.expired = True
                 slot.close()
             elif held > self._settings.transaction_warning and not slot.warned:
                 slot.warned = True

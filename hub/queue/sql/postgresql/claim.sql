@@ -13,23 +13,27 @@ WITH candidate AS MATERIALIZED (
 ), head AS MATERIALIZED (
     SELECT c.id, c.k, c.seq FROM candidate c
     CROSS JOIN LATERAL (
-        SELECT e.id FROM queue_jobs e WHERE e.orderingkey = c.k AND e.statusid IN (0, 1, 2, 5) ORDER BY e.seq LIMIT 1
+        SELECT e.id FROM queue_jobs e
+        WHERE e.orderingkey = c.k
+          AND (e.statusid = 2 OR e.active AND (e.statusid IN (1, 5) OR e.statusid = 0 AND e.scheduledat IS NULL))
+        ORDER BY e.seq LIMIT 1
     ) first
     WHERE c.k IS NOT NULL AND first.id = c.id AND NOT EXISTS (SELECT 1 FROM queue_jobs s WHERE s.keyslot = c.k)
 ), follower AS MATERIALIZED (
     SELECT f.id, h.k, f.rn FROM head h CROSS JOIN LATERAL (
         SELECT e.id, row_number() OVER w AS rn,
-               bool_and(e.active AND e.statusid IN (0, 1, 5) AND COALESCE(e.queue, '') = :queue::text
+               bool_and(e.statusid <> 2 AND COALESCE(e.queue, '') = :queue::text
                         AND (e.scheduledat IS NULL OR e.scheduledat <= now())) OVER w AS ok
         FROM (
-            SELECT id, seq, statusid, scheduledat, active, queue FROM queue_jobs
-            WHERE orderingkey = h.k AND statusid IN (0, 1, 2, 5) AND seq > h.seq
+            SELECT id, seq, statusid, scheduledat, queue FROM queue_jobs
+            WHERE orderingkey = h.k AND seq > h.seq
+              AND (statusid = 2 OR active AND (statusid IN (1, 5) OR statusid = 0 AND scheduledat IS NULL))
             ORDER BY seq LIMIT :run::int
         ) e WINDOW w AS (ORDER BY e.seq)
     ) f WHERE f.ok
 ), locked AS MATERIALIZED (
     SELECT q.id FROM queue_jobs q
-    WHERE q.id = ANY (ARRAY(SELECT id FROM follower)) AND q.statusid IN (0, 1, 5)
+    WHERE q.id = ANY (ARRAY(SELECT id FROM follower)) AND q.active AND q.statusid IN (0, 1, 5)
       AND (q.scheduledat IS NULL OR q.scheduledat <= clock_timestamp())
     FOR UPDATE SKIP LOCKED
 ), unbroken AS MATERIALIZED (

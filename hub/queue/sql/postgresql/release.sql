@@ -3,7 +3,10 @@
 -- snapshot does not park it. In the order of ids, so that two releases cannot deadlock. Plan: qj_key.
 WITH first AS MATERIALIZED (
     SELECT f.id FROM (SELECT DISTINCT k FROM unnest(:orderingkey::text[]) AS v (k)) keys CROSS JOIN LATERAL (
-        SELECT id, statusid FROM queue_jobs WHERE orderingkey = keys.k AND statusid IN (0, 1, 2, 5) ORDER BY seq LIMIT 1
+        SELECT id, statusid FROM queue_jobs
+        WHERE orderingkey = keys.k
+          AND (statusid = 2 OR active AND (statusid IN (1, 5) OR statusid = 0 AND scheduledat IS NULL))
+        ORDER BY seq LIMIT 1
     ) f WHERE f.statusid IN (0, 1, 5)
 ), locked AS MATERIALIZED (
     SELECT id FROM queue_jobs WHERE id = ANY (ARRAY(SELECT id FROM first)) AND statusid IN (0, 1, 5) ORDER BY id FOR UPDATE

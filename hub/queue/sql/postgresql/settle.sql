@@ -1,6 +1,7 @@
 -- columns: id, fence, result, executionid, duration, attempt, statusid, priority, retrycount, delay,
 --   lasterror, failure, unknown
--- End a batch of attempts in any way, each behind its fence, with a history row where the attempt counts.
+-- End a batch of attempts in any way, each behind its fence, with a history row where the attempt counts; a job that
+-- would run again though its end was asked for is Cancelled (the row, locked here, tells: the one before cannot).
 -- Answers the ids that were settled; the others had lost their lease. Plan: primary key.
 WITH v AS (
     SELECT * FROM unnest(:id::text[], :fence::bigint[], :result::text[], :executionid::text[], :duration::bigint[],
