@@ -1,5 +1,6 @@
-"""Migration files as values: their order, their checksums, the shipped wholes."""
+"""Migration files as values: their order, their checksums, the shipped wholes, and that the dialects agree."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,19 @@ def test_a_dialect_without_migrations_is_told() -> None:
 def test_the_whole_in_the_repository_is_current(dialect: str) -> None:
     """Made anew by `python scripts/whole_migrations.py`."""
     assert (ROOT / f"job_tables_{dialect}.sql").read_text(encoding="utf-8").endswith(whole(dialect))
+
+
+def columns(dialect: str) -> dict[str, list[str]]:
+    """Table → the names of its columns in order, out of the text of its CREATE TABLE."""
+    text = re.sub(r"--[^\n]*", "", whole(dialect))
+    tables = re.findall(r"CREATE TABLE IF NOT EXISTS (\w+) \((.*?)\n\)", text, re.DOTALL)
+    indent = r"^    (\w+)\s+(?!KEY)\w"  # a column begins a line of its own; PRIMARY KEY (…) is none
+    return {name: re.findall(indent, body, re.MULTILINE) for name, body in tables}
+
+
+def test_the_dialects_have_the_same_tables_columns_and_indexes() -> None:
+    postgresql, sqlite = columns("postgresql"), columns("sqlite")
+    assert len(postgresql["queue_jobs"]) > 40
+    assert postgresql == sqlite
+    indexes = r"INDEX IF NOT EXISTS (\w+) ON (\w+)"
+    assert re.findall(indexes, whole("postgresql")) == re.findall(indexes, whole("sqlite"))
