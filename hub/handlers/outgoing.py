@@ -124,12 +124,20 @@ def _text(value: object, name: str, limit: int | None) -> str:
         raise Permanent(f"{name}: expected a text that is not empty")
     if limit is not None and len(value) > limit:
         raise Permanent(f"{name}: longer than {limit} characters")
-    if "\0" in value or any("\ud800" <= sign <= "\udfff" for sign in value):
+    if "\0" in value or not (value.isascii() or _is_unicode(value)):
         raise Permanent(f"{name}: text that no database takes (U+0000 or a lone surrogate)")
     return value
 
 
-def _optional(value: str | None, name: str, limit: int) -> str | None:
+def _is_unicode(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _optional(value: object, name: str, limit: int) -> str | None:
     return None if value is None else _text(value, name, limit)
 
 
@@ -139,24 +147,26 @@ def _integer(value: object, name: str, least: int) -> int:
     return value
 
 
-def _retries(value: int | None) -> int | None:
+def _retries(value: object) -> int | None:
     return None if value is None else _integer(value, "max_retries", 0)
 
 
-def _timeout(value: float | None) -> float | None:
-    if value is None or (value > 0 and math.isfinite(value)):
+def _timeout(value: object) -> float | None:
+    if value is None or (isinstance(value, int | float) and 0 < value < math.inf):
         return value
     raise Permanent("timeout: expected seconds, more than 0")
 
 
-def _delay(value: float | timedelta) -> float:
-    seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
-    if not seconds <= _DELAY_LIMIT:  # NaN is not, either
+def _delay(value: object) -> float:
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if not isinstance(seconds, int | float) or not seconds <= _DELAY_LIMIT:  # NaN is not, either
         raise Permanent("delay: expected seconds, at most a hundred years")
-    return max(0.0, seconds)
+    return max(0.0, float(seconds))
 
 
-def _time(value: datetime) -> datetime:
+def _time(value: object) -> datetime:
+    if not isinstance(value, datetime):
+        raise Permanent("at: expected a datetime")
     try:
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     except OverflowError as error:
