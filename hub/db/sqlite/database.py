@@ -6,7 +6,7 @@ connection of its own because it must work while the event loop of the writer's 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -84,8 +84,11 @@ class SqliteDatabase:
     def diagnose(self, error: BaseException) -> HubError | None:
         return translate(error)
 
-    def begin_job(self, name: str) -> JobTransaction:
-        return SqliteJobTransaction(self._engine, self._writer.hold, name)
+    def begin_job(
+        self, name: str, after: Awaitable[None] | None = None, isolation: str | None = None
+    ) -> JobTransaction:
+        # One writer at a time is more than any isolation level asks for.
+        return SqliteJobTransaction(self._engine, self._writer.hold, name, after)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:

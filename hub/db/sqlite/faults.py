@@ -49,7 +49,7 @@ def _from_sqlite(error: sqlite3.Error) -> HubError | None:
     message = str(error)
     if extended is None:
         if isinstance(error, sqlite3.ProgrammingError) and "closed database" in message:
-            return DatabaseUnavailable("the database is closed")
+            return DatabaseUnavailable("the database is not open")
         unbound = (
             isinstance(error, sqlite3.InterfaceError | sqlite3.ProgrammingError) and "binding parameter" in message
         )

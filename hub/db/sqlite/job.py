@@ -6,6 +6,7 @@ turn is passed on at the end, whatever the end is.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -28,9 +29,10 @@ Take = Callable[[str], Awaitable[WriteHold]]
 class SqliteJobTransaction:
     """See hub.ports.JobTransaction."""
 
-    def __init__(self, engine: AsyncEngine, take: Take, name: str) -> None:
+    def __init__(self, engine: AsyncEngine, take: Take, name: str, after: Awaitable[None] | None = None) -> None:
         self._take = take
         self._name = name
+        self._after = after
         self._hold: WriteHold | None = None
         self._sync = JobConnection(engine.sync_engine, self._open, self._abandon)
         self._async = AsyncConnection(engine, self._sync)
@@ -85,6 +87,9 @@ class SqliteJobTransaction:
 
     async def _open(self) -> PoolProxiedConnection:
         """Called by the guarded connection at its first use."""
+        if self._after is not None:
+            # Before the turn, which the job it waits for may need; shielded, as others may wait for the same.
+            await asyncio.shield(self._after)
         self._hold = await self._take(f"job {self._name}")
         return HeldConnection(self._hold, guarded=self._sync)
 

@@ -85,9 +85,9 @@ class ConnectionThread:
             await asyncio.to_thread(self._thread.join)
 
     def submit(self, work: Callable[[sqlite3.Connection], _T]) -> Request[_T]:
-        """Queue work behind all that was submitted before; raises DatabaseUnavailable after `stop`."""
-        if self._closed:
-            raise DatabaseUnavailable("the database is closed")
+        """Queue work behind all that was submitted before; raises DatabaseUnavailable before `start`, after `stop`."""
+        if self._closed or self._connection is None:
+            raise DatabaseUnavailable("the database is not open")
         request = Request(work)
         self._requests.put(request)
         return request

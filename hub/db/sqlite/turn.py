@@ -29,7 +29,7 @@ class Turn:
     async def take(self, *, urgent: bool = False) -> None:
         """Wait for the turn; every `take` that returned is answered by one `pass_on`."""
         if self._closed:
-            raise DatabaseUnavailable("the database is closed")
+            raise DatabaseUnavailable("the database is not open")
         if not self._held:
             self._held = True
             return
@@ -52,10 +52,10 @@ class Turn:
         self._held = False
 
     def close(self) -> None:
-        """Nobody gets a turn any more: those who wait are told that the database is closed."""
+        """Nobody gets a turn any more: those who wait are told that the database is not open."""
         self._closed = True
         for place in (*self._urgent, *self._waiting):
             if not place.done():
-                place.set_exception(DatabaseUnavailable("the database is closed"))
+                place.set_exception(DatabaseUnavailable("the database is not open"))
         self._urgent.clear()
         self._waiting.clear()

@@ -260,12 +260,15 @@ async def test_a_path_that_is_a_folder(opened: Open, tmp_path: Path) -> None:
         await opened(tmp_path).start()
 
 
-async def test_stopping_without_a_start_and_using_after_it(opened: Open) -> None:
+async def test_stopping_without_a_start_and_using_before_and_after_it(opened: Open) -> None:
     database = opened()
-    await database.stop()
-    for use in (database.run, database.read, database.begin_job("j").run):
-        with pytest.raises(DatabaseUnavailable):
-            await use(sql("SELECT 1"))
+    for _ in range(2):
+        job = database.begin_job("j")
+        for use in (database.run, database.read, job.run):
+            with pytest.raises(DatabaseUnavailable, match="not open"):
+                await use(sql("SELECT 1"))
+        await job.rollback()
+        await database.stop()
 
 
 async def test_stopping_finishes_what_was_submitted_and_undoes_what_is_open(notes: Notes, file: Path) -> None:

@@ -171,6 +171,26 @@ async def test_a_job_cancelled_while_it_waits_leaves_its_place(
     assert await notes.bodies() == ["first", "finish", "free"]
 
 
+async def test_a_job_waits_for_the_one_before_it_without_holding_the_turn(
+    job: SqliteJobTransaction, notes: Notes, database: SqliteDatabase
+) -> None:
+    before: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    second = database.begin_job("second", before, "SERIALIZABLE")
+    impatient = asyncio.create_task(second.run(notes.ADD, [("second",)]))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await impatient
+    waiting = asyncio.create_task(second.run(notes.ADD, [("second",)]))
+    await asyncio.sleep(0)
+    await add(job, "first")
+    assert not waiting.done()
+    await finish(job)
+    before.set_result(None)
+    await waiting
+    await second.rollback()
+
+
 async def test_a_task_that_outlives_its_job_cannot_write(
     job: SqliteJobTransaction, notes: Notes, database: SqliteDatabase
 ) -> None:
