@@ -12,8 +12,9 @@ import msgspec
 
 from hub.clock import Clock
 from hub.handlers.registry import Registry
+from hub.model import Status
 from hub.ports import Database
-from hub.queue.attempt import Held
+from hub.queue.attempt import Held, Stop
 from hub.queue.executor import Executor, ExecutorSettings
 from hub.queue.group_commit import GroupCommit
 from hub.queue.heartbeat import Heartbeat
@@ -72,6 +73,15 @@ class Engine:
         await self.upkeep.stop()
         await self.pool.stop()
         await self.heartbeat.stop()
+
+    async def cancel(self, job_id: str, *, reason: str, actor: str) -> Status | None:
+        """Cancel a job: CANCELLED if it waited, PROCESSING if it runs and was told to stop, None if it is not there
+        or has ended. One that runs here is told at once, even while its transaction keeps every writer out."""
+        attempt = self._held.get(job_id)
+        if attempt is not None and attempt.started:
+            attempt.halt(Stop.CANCEL)
+            return Status.PROCESSING
+        return await self.store.cancel(job_id, reason=reason, actor=actor)
 
     def woken(self, queues: Iterable[str]) -> None:
         """These queues got rows from this process; '' also means that something was given a time."""

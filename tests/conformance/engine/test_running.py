@@ -186,9 +186,9 @@ async def test_a_waiting_job_is_cancelled_at_once_and_a_running_one_is_stopped(r
         await r.sql(EFFECTS)
         running, waiting = await r.enqueue("long"), await r.enqueue("long")
         await begun.wait()
-        await r.engine.store.cancel(waiting, reason="not needed", actor="somebody")
+        await r.engine.cancel(waiting, reason="not needed", actor="somebody")
         assert (await r.job(waiting))["statusid"] == 6
-        await r.engine.store.cancel(running, reason="not needed", actor="somebody")
+        await r.engine.cancel(running, reason="not needed", actor="somebody")
         assert (await r.until(running))["statusid"] == 6
         assert [h["statusid"] for h in await r.histories(running)] == [6]
         assert await r.sql("SELECT msg FROM effects") == []
