@@ -173,25 +173,58 @@ async def test_effects_of_a_key_commit_in_order(rig: RigMaker) -> None:
         ]
 
 
-async def test_a_waiting_job_is_cancelled_at_once_and_a_running_one_is_stopped(rig: RigMaker) -> None:
+async def test_a_waiting_job_is_cancelled_at_once(rig: RigMaker) -> None:
+    begun, gate = asyncio.Event(), asyncio.Event()
+
+    @handler("long")
+    async def long() -> None:
+        begun.set()
+        await gate.wait()
+
+    async with rig(long, workers=1) as r:
+        running, waiting = await r.enqueue("long"), await r.enqueue("long")
+        await begun.wait()
+        assert await r.engine.cancel(waiting, reason="not needed", actor="somebody") == 6
+        row = await r.job(waiting)
+        assert (row["statusid"], row["lasterror"], row["modifiedby"]) == (6, "not needed", "somebody")
+        assert [h["statusid"] for h in await r.histories(waiting)] == [6]
+        gate.set()
+        assert (await r.until(running))["statusid"] == 3
+        assert await r.engine.cancel(running, reason="too late", actor="somebody") is None
+
+
+async def test_a_running_job_is_stopped_and_its_effects_undone(rig: RigMaker) -> None:
     begun = asyncio.Event()
 
     @handler("long")
     async def long(job: Job) -> None:
-        begun.set()
         await job.db.execute(EFFECT, {"msg": job.id})
+        begun.set()
         await asyncio.Event().wait()
 
-    async with rig(long, workers=1, lease=1.0) as r:
+    async with rig(long) as r:
         await r.sql(EFFECTS)
-        running, waiting = await r.enqueue("long"), await r.enqueue("long")
+        job = await r.enqueue("long")
         await begun.wait()
-        await r.engine.cancel(waiting, reason="not needed", actor="somebody")
-        assert (await r.job(waiting))["statusid"] == 6
-        await r.engine.cancel(running, reason="not needed", actor="somebody")
-        assert (await r.until(running))["statusid"] == 6
-        assert [h["statusid"] for h in await r.histories(running)] == [6]
+        assert await r.engine.cancel(job, reason="not needed", actor="somebody") == 2
+        assert (await r.until(job))["statusid"] == 6
+        assert [h["statusid"] for h in await r.histories(job)] == [6]
         assert await r.sql("SELECT msg FROM effects") == []
+
+
+async def test_a_job_that_runs_elsewhere_is_stopped_through_the_database(rig: RigMaker) -> None:
+    begun = asyncio.Event()
+
+    @handler("long")
+    async def long() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async with rig(long, lease=1.0) as r:
+        job = await r.enqueue("long")
+        await begun.wait()
+        assert await r.engine.store.cancel(job, reason="not needed", actor="another instance") == 2
+        assert (await r.until(job))["statusid"] == 6
 
 
 async def test_shutdown_waits_for_what_runs_and_gives_back_the_rest(rig: RigMaker) -> None:
