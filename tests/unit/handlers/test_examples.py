@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from examples import agents, exports, notifications, orders, reports, users
+from examples import agents, exports, notifications, orders, reports, tables, users
 from hub.errors import PayloadInvalid
 from hub.handlers.registry import Registry
 from tests.unit.handlers.conftest import Hub
@@ -44,10 +44,18 @@ async def test_an_order_becomes_a_row_of_its_own(name: str, database_hub: Hub, r
     assert await database_hub.rows("SELECT id, total, customer, jobid FROM orders") == [("7", 12.5, "Ada", "job-7")]
 
 
-async def test_orders_go_on_once_their_table_is_known(database_hub: Hub, registry: Registry) -> None:
-    for number in range(5):
+async def test_a_table_that_is_known_is_not_asked_for_again(
+    database_hub: Hub, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
         await run(database_hub, registry, "order.processing", {"id": number})
-    assert await database_hub.rows("SELECT count(*) FROM orders") == [(5,)]
+
+    async def ask_again(job: Any) -> None:
+        pytest.fail("asked again")
+
+    monkeypatch.setattr(tables, "_find_or_make", ask_again)
+    await run(database_hub, registry, "order.processing", {"id": 2})
+    assert await database_hub.rows("SELECT count(*) FROM orders") == [(3,)]
 
 
 async def test_an_order_that_comes_twice_is_placed_once(database_hub: Hub, registry: Registry) -> None:
