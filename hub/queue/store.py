@@ -89,8 +89,13 @@ class Store:
         if all(job.id in fresh for job in jobs):
             return [Enqueued(job.id) for job in jobs]
         known = await self._known([job for job in jobs if job.id not in fresh])
+        # A key may have been given up between the insert and the look-up: then its job is new after all.
+        gone = [job for job in jobs if job.id not in fresh and (job.source, job.dedupekey) not in known]
+        late = dict(zip((job.id for job in gone), await self.enqueue(gone, notify=notify) if gone else (), strict=True))
         return [
-            Enqueued(job.id) if job.id in fresh else Enqueued(known[job.source, job.dedupekey or ""], duplicate=True)
+            Enqueued(job.id)
+            if job.id in fresh
+            else late.get(job.id) or Enqueued(known[job.source, job.dedupekey or ""], duplicate=True)
             for job in jobs
         ]
 
@@ -185,7 +190,10 @@ class Store:
     async def promote(self, limit: int = 1000) -> dict[str, int]:
         """Open scheduled rows that are due; queue → how many."""
         rows = await self._database.run(self._load("promote"), limit=limit)
-        return {row[0]: row[1] for row in rows}
+        opened: dict[str, int] = {}
+        for queue, count in rows:
+            opened[queue] = opened.get(queue, 0) + count
+        return opened
 
     async def seconds_until_due(self) -> float | None:
         """Seconds until the next scheduled row is due; None if none waits."""
@@ -201,7 +209,7 @@ class Store:
         """Open keys whose release was lost, from the key after `after`; (where to go on or None, queues to wake)."""
         rows = await self._database.run(self._load("sweep"), after=after, limit=limit)
         keys = [row[0] for row in rows if row[0] is not None]
-        return (max(keys) if len(keys) >= limit else None), {row[1] for row in rows if row[0] is None}
+        return (keys[-1] if len(keys) >= limit else None), {row[1] for row in rows if row[0] is None}
 
     async def cancel(self, job_id: str, *, reason: str, actor: str) -> Status | None:
         """Cancel a job: CANCELLED if it waited, PROCESSING if it runs and was asked to stop, None if it is not there

@@ -80,9 +80,10 @@ CREATE INDEX IF NOT EXISTS qj_claim ON queue_jobs ((COALESCE(queue, '')), priori
 -- What waits for its time; the promotion opens it.
 CREATE INDEX IF NOT EXISTS qj_due ON queue_jobs (scheduledat)
     WHERE scheduledat IS NOT NULL AND gate = 0 AND statusid IN (0, 1, 5, 7);
--- The live rows of a key in their order; a row of status 7 takes its place when it is due.
+-- The live rows of a key in their order; a scheduled row takes its place when it is due, an inactive one has none.
 CREATE INDEX IF NOT EXISTS qj_key ON queue_jobs (orderingkey, seq)
-    WHERE orderingkey IS NOT NULL AND statusid IN (0, 1, 2, 5);
+    WHERE orderingkey IS NOT NULL
+      AND (statusid = 2 OR active AND (statusid IN (1, 5) OR statusid = 0 AND scheduledat IS NULL));
 -- Leases. Not "WHERE statusid = 2": the planner would take such an index for the finish (0 rows by its statistics).
 CREATE INDEX IF NOT EXISTS qj_lease ON queue_jobs (leaseuntil) WHERE leaseuntil IS NOT NULL;
 -- Processing without a lease (written by hand): empty unless somebody did that.
@@ -91,6 +92,8 @@ CREATE INDEX IF NOT EXISTS qj_leaseless ON queue_jobs (id) WHERE statusid = 2 AN
 CREATE UNIQUE INDEX IF NOT EXISTS qj_keyslot ON queue_jobs (keyslot) WHERE keyslot IS NOT NULL;
 -- One row a message.
 CREATE UNIQUE INDEX IF NOT EXISTS qj_dedupe ON queue_jobs (source, dedupekey) WHERE dedupekey IS NOT NULL;
+-- Dedupe keys by age, for the end of their retention.
+CREATE INDEX IF NOT EXISTS qj_dedupe_age ON queue_jobs (createdon) WHERE dedupekey IS NOT NULL;
 CREATE INDEX IF NOT EXISTS qj_parent ON queue_jobs (parentjobid) WHERE parentjobid IS NOT NULL;
 -- Dead letters, newest first.
 CREATE INDEX IF NOT EXISTS qj_dead ON queue_jobs (seq) WHERE statusid = 4;

@@ -1,8 +1,8 @@
 -- columns: id, fence, result, executionid, duration, attempt, statusid, priority, retrycount, delay,
 --   lasterror, failure, unknown
 -- End a batch of attempts in any way, each behind its fence, with a history row where the attempt counts; a job that
--- would run again though its end was asked for is Cancelled (the row, locked here, tells: the one before cannot).
--- Answers the ids that were settled; the others had lost their lease. Plan: primary key.
+-- would run again though its end was asked for is Cancelled. Answers the ids that were settled; the others had lost
+-- their lease. Plan: primary key.
 WITH v AS (
     SELECT * FROM unnest(:id::text[], :fence::bigint[], :result::text[], :executionid::text[], :duration::bigint[],
                          :attempt::int[], :statusid::int[], :priority::int[], :retrycount::int[],
@@ -11,17 +11,23 @@ WITH v AS (
               lasterror, failure, unknown)
 ), done AS (
     UPDATE queue_jobs j SET
-        statusid = v.statusid, result = v.result, priority = v.priority, retrycount = v.retrycount,
-        lasterror = CASE WHEN v.executionid IS NULL THEN COALESCE(v.lasterror, j.lasterror) ELSE v.lasterror END,
+        statusid = CASE WHEN v.statusid IN (1, 5) AND j.cancelrequested THEN 6 ELSE v.statusid END,
+        result = v.result, priority = v.priority, retrycount = v.retrycount,
+        lasterror = CASE WHEN v.statusid IN (1, 5) AND j.cancelrequested THEN COALESCE(v.lasterror, 'cancelled')
+                         WHEN v.executionid IS NULL THEN COALESCE(v.lasterror, j.lasterror)
+                         ELSE v.lasterror END,
         failure = v.failure,
-        completedat = CASE WHEN v.statusid IN (3, 4, 6) THEN clock_timestamp() END,
-        scheduledat = CASE WHEN v.delay IS NOT NULL THEN clock_timestamp() + make_interval(secs => v.delay) ELSE j.scheduledat END,
+        completedat = CASE WHEN v.statusid IN (3, 4, 6) OR j.cancelrequested THEN clock_timestamp() END,
+        scheduledat = CASE WHEN v.delay IS NULL THEN j.scheduledat
+                           ELSE clock_timestamp() + make_interval(secs => v.delay) END,
         gate = CASE WHEN v.delay IS NOT NULL THEN 0 ELSE 3 END,
         unknownsince = CASE WHEN v.unknown THEN COALESCE(j.unknownsince, clock_timestamp()) END,
         cancelrequested = FALSE, leaseuntil = NULL, keyslot = NULL,
         modifiedon = clock_timestamp(), rowversionstamp = j.rowversionstamp + 1
     FROM v WHERE j.id = v.id AND j.fence = v.fence AND j.statusid = 2
-    RETURNING j.id, v.result, v.executionid, v.duration, v.attempt, v.statusid, v.lasterror,
+    RETURNING j.id, v.result, v.duration, v.attempt, j.statusid,
+        CASE WHEN j.statusid = 6 THEN j.lasterror ELSE v.lasterror END AS lasterror,
+        CASE WHEN j.statusid <> v.statusid THEN COALESCE(v.executionid, hub_uuid7()) ELSE v.executionid END AS executionid,
         CASE WHEN :history_input::int > 0 THEN left(j.payload, :history_input::int) END AS inputdata
 ), history AS (
     INSERT INTO job_histories (id, jobid, executionid, statusid, startedat, completedat, duration, result, errormessage,

@@ -8,28 +8,32 @@ WITH v AS MATERIALIZED (
            value ->> 4 AS duration, value ->> 5 AS attempt, value ->> 6 AS statusid, value ->> 10 AS lasterror
     FROM json_each(:rows)
 ), ended AS MATERIALIZED (
-    SELECT j.id, v.result, v.duration, v.attempt, v.lasterror, j.payload,
-           COALESCE(v.executionid, lower(printf('%08x-%04x-7%s-%s%s-%s',
-               CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) >> 16,
-               CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) & 65535, substr(hex(randomblob(2)), 2),
-               substr('89ab', 1 + (random() & 3), 1), substr(hex(randomblob(2)), 2), hex(randomblob(6)))
-           )) AS executionid,
-           CASE WHEN v.statusid IN (1, 5) AND j.cancelrequested THEN 6 ELSE v.statusid END AS statusid
+    SELECT v.executionid, j.id, v.duration, v.attempt, v.result, j.payload,
+           CASE WHEN v.statusid IN (1, 5) AND j.cancelrequested THEN 6 ELSE v.statusid END AS statusid,
+           CASE WHEN v.statusid IN (1, 5) AND j.cancelrequested THEN COALESCE(v.lasterror, 'cancelled')
+                ELSE v.lasterror END AS error
     FROM v CROSS JOIN queue_jobs j
-    WHERE j.id = v.id AND j.fence = v.fence AND j.statusid = 2
-      AND (v.executionid IS NOT NULL OR v.statusid IN (1, 5) AND j.cancelrequested)
+    WHERE j.id = v.id AND j.fence = v.fence AND j.statusid = 2 AND v.executionid IS NOT NULL
 )
 INSERT INTO job_histories (id, jobid, executionid, statusid, startedat, completedat, duration, result, errormessage,
                            retryattempt, executedby, inputdata, outputdata)
 SELECT executionid, id, executionid, CASE WHEN statusid IN (3, 6) THEN statusid ELSE 4 END,
        strftime('%Y-%m-%dT%H:%M:%fZ', 'now', (duration / -1000.0) || ' seconds'),
        strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), duration,
-       CASE WHEN lasterror IS NULL THEN CASE statusid WHEN 6 THEN 'cancelled' ELSE 'Success' END
-            WHEN instr(lasterror, char(10)) THEN substr(lasterror, 1, instr(lasterror, char(10)) - 1)
-            ELSE lasterror END,
-       COALESCE(lasterror, CASE statusid WHEN 6 THEN 'cancelled' END), attempt, :executedby,
-       CASE WHEN :history_input > 0 THEN substr(payload, 1, :history_input) END, result
+       CASE WHEN error IS NULL THEN 'Success'
+            WHEN instr(error, char(10)) THEN substr(error, 1, instr(error, char(10)) - 1)
+            ELSE error END,
+       error, attempt, :executedby, CASE WHEN :history_input > 0 THEN substr(payload, 1, :history_input) END, result
 FROM ended
+----
+-- Given back or snoozed, which leaves no history, but Cancelled by it, which does.
+INSERT INTO job_histories (jobid, statusid, startedat, completedat, duration, result, errormessage, retryattempt,
+                           executedby)
+SELECT j.id, 6, strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ((v.value ->> 4) / -1000.0) || ' seconds'),
+       strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), v.value ->> 4, 'cancelled', 'cancelled', v.value ->> 5, :executedby
+FROM json_each(:rows) v CROSS JOIN queue_jobs j
+WHERE j.id = v.value ->> 0 AND j.fence = v.value ->> 1 AND j.statusid = 2
+  AND v.value ->> 3 IS NULL AND v.value ->> 6 IN (1, 5) AND j.cancelrequested
 ----
 UPDATE queue_jobs SET
     statusid = CASE WHEN v.statusid IN (1, 5) AND cancelrequested THEN 6 ELSE v.statusid END,
