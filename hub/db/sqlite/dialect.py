@@ -186,4 +186,4 @@ def make_engine(path: str, take: Take) -> AsyncEngine:
     # The engine's URL is only shown: nothing connects by it.
     url = URL.create("sqlite", database=path)
     pool = NullPool(lambda: HeldConnection(take=take), reset_on_return=None, dialect=dialect)
-    return AsyncEngine(Engine(pool, dialect, url))
+    return AsyncEngine(Engine(pool, dialect, url, hide_parameters=True))

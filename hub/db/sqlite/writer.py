@@ -146,7 +146,7 @@ class WriteHold:
         if self._left:
             return
         self._reason = self._reason or reason
-        self._left = True  # what is queued and not begun is not done any more
+        self._left = True
         for request in self._requests:
             self._thread.drop(request)
         try:
@@ -179,8 +179,6 @@ class WriteHold:
     # --- in the thread -----------------------------------------------------------------------------------------------
 
     def _step(self, work: Work[_T], connection: sqlite3.Connection) -> _T:
-        if self._left:
-            raise Dropped("the transaction has ended")
         self._enter(connection)
         try:
             answer = work(connection)

@@ -394,6 +394,20 @@ async def test_the_same_for_a_statement_of_the_hub(job: SqliteJobTransaction, no
     assert await notes.bodies() == ["free"]
 
 
+async def test_a_sibling_that_waits_behind_a_cancelled_statement_is_not_done(
+    job: SqliteJobTransaction, notes: Notes
+) -> None:
+    await add(job, "effect")
+    task = await running(job, job.connection.execute(ENDLESS))
+    sibling = asyncio.create_task(add(job, "sibling"))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(TransactionAborted, match="cancelled"):
+        await sibling
+    await free(notes)
+    assert await notes.bodies() == ["free"]
+
+
 async def test_a_first_statement_cancelled_before_the_thread_took_it(
     job: SqliteJobTransaction, notes: Notes, database: SqliteDatabase
 ) -> None:
@@ -439,10 +453,14 @@ async def test_a_run_of_the_hub_that_is_cancelled_is_cut_short(notes: Notes, dat
     async with asyncio.timeout(5):
         while database._writer._thread._current is None:  # noqa: ASYNC110 - the thread says it in no other way
             await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    behind = asyncio.create_task(database.run(notes.ADD, [("taken back",)]))
+    await asyncio.sleep(0)
+    for cancelled in (behind, task):
+        cancelled.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await cancelled
     await free(notes)
+    assert await notes.bodies() == ["free"]
 
 
 async def test_holding_the_turn_is_warned_about_and_bounded(opened: Open, caplog: pytest.LogCaptureFixture) -> None:
