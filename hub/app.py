@@ -32,6 +32,7 @@ from hub.queue.records import Records
 from hub.queue.store import StoreSettings
 from hub.queue.upkeep import UpkeepSettings
 from hub.queue.worker import PoolSettings
+from hub.surface import open_http, refuse_unbuilt
 from hub.telemetry import Metrics, NoMetrics, get_logger
 from hub.transitions import Rules
 
@@ -60,6 +61,7 @@ class Hub:
         unknown = sorted(set(roles or ()) - set(ROLES))
         if unknown:
             raise Rejected(f"no role {unknown[0]!r}: choose from {', '.join(ROLES)}", field="roles")
+        refuse_unbuilt(configuration)
         self.configuration = configuration
         self.roles = frozenset(ROLES if roles is None else roles)
         self.clock = clock or SystemClock()
@@ -112,6 +114,11 @@ class Hub:
             starting.push_async_callback(self.database.stop)
             await self.engine.start()
             starting.push_async_callback(self.engine.stop)
+            if self.roles & {"adapters", "api"}:
+                server = open_http(self)
+                await server.start()
+                starting.push_async_callback(server.stop)
+                self.addresses = [server.address]
             self._running = starting.pop_all()
         _log.info(
             "ready",

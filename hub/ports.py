@@ -100,6 +100,11 @@ class Database(Runner, Protocol):
         """Run a statement that changes nothing; on SQLite it does not wait for a writer."""
         ...
 
+    async def load(self, table: str, columns: Sequence[str], rows: Rows, then: Statement, /, **scalars: Any) -> bool:
+        """Insert many rows in the quickest way the database has, and run `then` (one row a batch: none) in the same
+        transaction. False, with nothing done, where there is no quicker way than a statement."""
+        ...
+
     def diagnose(self, error: BaseException) -> HubError | None:
         """What an error means that a handler let through (of SQLAlchemy or of the driver); None: not the database's."""
         ...

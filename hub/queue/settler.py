@@ -96,6 +96,7 @@ class Settler:
                 batch, self._buffer = self._buffer, []
                 if batch:
                     await self._flush(batch)
+                    self._wake(())  # claiming waits while too many ends do
                 await self._pass_on(batch)
         finally:
             self._task = None

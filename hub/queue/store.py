@@ -16,6 +16,11 @@ from hub.db.statement import load
 from hub.errors import DatabaseUnavailable
 from hub.model import Claim, Enqueued, NewJob, Settlement, Status
 from hub.ports import Database, Defaults, JobTransaction, Row, Runner, Statement
+from hub.queue.bulk import loadable
+
+
+BULK = 100
+"""Rows from which on a batch is worth the database's loader, which takes a transaction of several trips."""
 
 
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +77,7 @@ class Store:
         self._complete_one = self._load("complete_one")
         self._settle = self._load("settle")
         self._enqueue = self._load("enqueue")
+        self._notify = self._load("notify")
 
     def _load(self, name: str) -> Statement:
         return load("hub.queue", self._database.dialect, name)
@@ -84,6 +90,8 @@ class Store:
         Raises AlreadyExists if one of the ids is taken, Rejected if a value does not fit; then nothing was inserted.
         """
         rows = [astuple(job) for job in jobs]
+        if len(rows) >= BULK and await self._load_bulk(jobs, rows, notify):
+            return [Enqueued(job.id) for job in jobs]
         answer = await self._database.run(self._enqueue, rows, notify=notify)
         fresh = {row[0] for row in answer}
         if all(job.id in fresh for job in jobs):
@@ -99,13 +107,21 @@ class Store:
             for job in jobs
         ]
 
+    async def _load_bulk(self, jobs: Sequence[NewJob], rows: Sequence[Sequence[Any]], notify: bool) -> bool:
+        """Insert a large batch by the database's own loader, if it has one and the rows need nothing decided."""
+        if any(job.dedupekey is not None or job.delay is not None or job.statusid != Status.PENDING for job in jobs):
+            return False
+        columns, values = loadable(rows)
+        queues = sorted({job.queue or "" for job in jobs}) if notify else []
+        return await self._database.load("queue_jobs", columns, values, self._notify, queue=queues)
+
     async def enqueue_in(self, transaction: JobTransaction, jobs: Sequence[NewJob]) -> None:
         """Insert rows in a job's own transaction; nobody is woken before it is committed (see `notify`)."""
         await transaction.run(self._enqueue, [astuple(job) for job in jobs], notify=False)
 
     async def notify(self, queues: Iterable[str]) -> None:
         """Wake the workers of these queues on every instance."""
-        await self._database.run(self._load("notify"), [(queue,) for queue in queues])
+        await self._database.run(self._notify, queue=list(queues))
 
     async def _known(self, jobs: Sequence[NewJob]) -> dict[tuple[str, str], str]:
         keys = [(job.source, job.dedupekey) for job in jobs]

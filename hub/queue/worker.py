@@ -112,11 +112,10 @@ class WorkerPool:
         await self._settler.drain(self._settings.shutdown_timeout)
 
     def wake(self, queues: Iterable[str]) -> None:
-        """There may be something to run in these queues."""
-        for queue in queues:
-            if self._serves(queue):
-                self._more.add(queue)
-                self._claim_soon(queue)
+        """There may be something to run in these queues, or (none named) room for what was left."""
+        self._more.update(queue for queue in queues if self._serves(queue))
+        for queue in tuple(self._more):
+            self._claim_soon(queue)
 
     def wake_all(self) -> None:
         """The database answers (again): look into every queue."""

@@ -6,7 +6,7 @@ listener — so that an exhausted pool delays handlers and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -92,6 +92,12 @@ class PostgresDatabase:
             self._listener = Listener(direct, self._settings, self._clock)
         await self._listener.listen(channel, heard)
 
+    async def load(self, table: str, columns: Sequence[str], rows: Rows, then: Statement, /, **scalars: Any) -> bool:
+        async with self._own.lend() as connection, connection.transaction():
+            await connection.copy_records_to_table(table, records=rows, columns=columns)
+            await execute(connection, then, (), scalars)
+        return True
+
     def diagnose(self, error: BaseException) -> HubError | None:
         # A handler's own OSError, from a partner it called, is not the database's.
         return (
@@ -102,7 +108,9 @@ class PostgresDatabase:
         arguments = connect_arguments(self._address, self._settings)
         # a handler's statement is bounded by its job's timeout, not by the hub's own limit
         arguments["command_timeout"] = None
-        return create_async_engine("postgresql+asyncpg://", poolclass=NullPool, connect_args=arguments, **options)
+        return create_async_engine(
+            "postgresql+asyncpg://", poolclass=NullPool, connect_args=arguments, hide_parameters=True, **options
+        )
 
 
 class _Apart:

@@ -1,0 +1,19 @@
+-- columns: id
+-- Queue Failed and Cancelled jobs again as if they were new: all retries, the first priority; attempts are counted on.
+-- Answers those that were, with their queues, which are woken everywhere. Plan: primary key, jh_job.
+WITH ended AS MATERIALIZED (
+    SELECT j.id, 1 + (SELECT max(h.retryattempt) FROM job_histories h WHERE h.jobid = j.id) AS attempts
+    FROM queue_jobs j WHERE j.id = ANY (:id::text[]) AND j.statusid IN (4, 6) AND j.active
+    ORDER BY j.id FOR UPDATE OF j
+), queued AS (
+    UPDATE queue_jobs j SET
+        statusid = 1, gate = 3, scheduledat = NULL, startedat = NULL, completedat = NULL,
+        attemptbase = COALESCE(e.attempts, 0), priority = j.priority + j.retrycount, retrycount = 0, crashcount = 0,
+        failure = NULL, unknownsince = NULL, cancelrequested = FALSE, progress = NULL, progressnote = NULL,
+        modifiedon = clock_timestamp(), modifiedby = :actor::text, rowversionstamp = j.rowversionstamp + 1
+    FROM ended e WHERE j.id = e.id
+    RETURNING j.id, COALESCE(j.queue, '') AS queue
+), told AS (
+    SELECT pg_notify('hub_jobs', queue) FROM (SELECT DISTINCT queue FROM queued) woken
+)
+SELECT id, queue, (SELECT count(*) FROM told) AS told FROM queued
