@@ -1,5 +1,5 @@
--- A page of jobs, newest first by id (ours carry their time, on every database alike);
--- :cursor is the last id of the page before. Long texts are cut to :cut characters. Plan: the unique index on id, backwards.
+-- A page of jobs, newest first by id as on every database (ours carry their time); :cursor is the last id of the page
+-- before. Long texts are cut to :cut characters. Plan: the unique index on id, backwards.
 SELECT id, typeid, method, protocol, direction, handler, metadata, substr(payload, 1, :cut) AS payload,
        substr(result, 1, :cut) AS result, statusid, priority, maxretries, retrycount, scheduledat, startedat, completedat,
        lasterror, parentjobid, queue, contenttype, payloadencoding, source, dedupekey, orderingkey, timeout, traceparent,
