@@ -63,7 +63,7 @@ class Hub:
             raise Rejected(f"no role {unknown[0]!r}: choose from {', '.join(ROLES)}", field="roles")
         refuse_unbuilt(configuration)
         self.configuration = configuration
-        self.roles = frozenset(ROLES if roles is None else roles)
+        self.roles: Collection[str] = frozenset(ROLES if roles is None else roles)
         self.clock = clock or SystemClock()
         self.instance = f"{socket.gethostname()}:{os.getpid()}"
         self.metrics: Metrics = Metrics() if configuration.jobs.enable_metrics else NoMetrics()
@@ -114,7 +114,7 @@ class Hub:
             starting.push_async_callback(self.database.stop)
             await self.engine.start()
             starting.push_async_callback(self.engine.stop)
-            if self.roles & {"adapters", "api"}:
+            if {"adapters", "api"} & set(self.roles):
                 server = open_http(self)
                 await server.start()
                 starting.push_async_callback(server.stop)

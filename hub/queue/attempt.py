@@ -32,7 +32,7 @@ class Attempt:
     """See hub.ports.Attempt for what the handler's Job asks of it.
 
     `final` tells, once it has ended, that the job has ended with it: the next of its ordering key may run.
-    `leased` is when its lease was last renewed and `deadline` when its handler has to be through (monotonic seconds).
+    `unwritten`: its end waits in the settler. `leased` is when its lease was last renewed and `deadline` when its handler has to be through (monotonic seconds).
     """
 
     __slots__ = (
@@ -55,6 +55,7 @@ class Attempt:
         "started",
         "stop",
         "timeout",
+        "unwritten",
         "waits",
     )
 
@@ -72,6 +73,7 @@ class Attempt:
         self.executionid: str | None = None
         self.cancels = 0
         self.final = False
+        self.unwritten = False
         self.isolation: str | None = None
         self.waits: Callable[[], None] | None = None
         self._executor = executor

@@ -49,12 +49,15 @@ class Settler:
 
     def put(self, attempt: Attempt, settlement: Settlement) -> None:
         """Write this end with the next flush."""
+        attempt.unwritten = True
         self._buffer.append((attempt, settlement))
         if self._task is None:
             self._start()
 
-    def written(self, attempt: Attempt) -> asyncio.Future[None]:
-        """A future that is done once the end of `attempt`, which was put before, is written or lost."""
+    def written(self, attempt: Attempt) -> asyncio.Future[None] | None:
+        """A future that is done once the end of `attempt` is written or lost; None if it is already."""
+        if not attempt.unwritten:
+            return None
         future = self._waiting.get(attempt.claim.id)
         if future is None:
             future = self._waiting[attempt.claim.id] = asyncio.get_running_loop().create_future()
@@ -105,6 +108,7 @@ class Settler:
         done = await self._persist(batch)
         for attempt, settlement in batch:
             self._held.drop(attempt)
+            attempt.unwritten = False
             if settlement.id not in done:
                 self.lost += 1
                 _log.warning(

@@ -18,7 +18,6 @@ from hub.model import Claim, Enqueued, NewJob, Settlement, Status
 from hub.ports import Database, Defaults, JobTransaction, Row, Runner, Statement
 from hub.queue.bulk import loadable
 
-
 BULK = 100
 """Rows from which on a batch is worth the database's loader, which takes a transaction of several trips."""
 

@@ -92,7 +92,7 @@ class WorkerPool:
         """Stop claiming, give back what was not begun, wait for the rest as long as it may take, then stop it."""
         self.close()
         if self._claiming:
-            await asyncio.wait(list(self._claiming.values()))
+            await asyncio.wait(list(self._claiming.values()), timeout=self._settings.shutdown_timeout)
         self._give_back_waiting()
         try:
             async with asyncio.timeout(self._settings.shutdown_timeout):
@@ -151,10 +151,13 @@ class WorkerPool:
         if self._open and not self.away and queue in self._more and queue not in self._claiming and self._wanted(queue):
             task = asyncio.get_running_loop().create_task(self._claim(queue), name=f"claim {queue or 'unnamed'}")
             self._claiming[queue] = task
-            task.add_done_callback(lambda _: self._claimed(queue))
+            task.add_done_callback(partial(self._claimed, queue))
 
-    def _claimed(self, queue: str) -> None:
+    def _claimed(self, queue: str, task: asyncio.Task[None]) -> None:
         self._claiming.pop(queue, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("claiming from %r failed; the next poll tries again", queue, exc_info=error)
+            return
         self._claim_soon(queue)
 
     def _wanted(self, queue: str) -> int:
@@ -206,7 +209,7 @@ class WorkerPool:
     def _start_runner(self, lane: Lane) -> None:
         """One more runner for a lane that has something waiting, if the limits allow. A runner that comes to wait
         starts the next, so that handlers that never wait share one."""
-        if lane.waiting and lane.running < lane.limit and len(self._runners) < self._settings.workers:
+        if self._open and lane.waiting and lane.running < lane.limit and len(self._runners) < self._settings.workers:
             lane.running += 1
             self._idle.clear()
             task = asyncio.get_running_loop().create_task(self._run(lane), name=f"runner {lane.name}")

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from hub import Job, handler
+from hub.model import NewJob
 from tests.conformance.engine.rig import RigMaker
 
 EFFECTS = "CREATE TABLE effects (msg TEXT)"
@@ -163,13 +164,19 @@ async def test_effects_of_a_key_commit_in_order(rig: RigMaker) -> None:
         before = await job.db.scalar(text("SELECT count(*) FROM queue_jobs WHERE orderingkey = 'k' AND statusid = 3"))
         await job.db.execute(EFFECT, {"msg": f"{payload} after {before}"})
 
+    kinds = ["effect", "empty", "empty", "effect", "effect", "effect", "empty"] * 4
     async with rig(empty, effect) as r:
         await r.sql(EFFECTS)
-        for number in range(20):
-            await r.enqueue("empty" if number % 2 else "effect", str(number), key="k")
-        await r.ran(20)
+        await r.engine.store.enqueue(
+            [
+                NewJob(id=f"{n:03}", handler=kind, payload=str(n), contenttype="text/plain", orderingkey="k")
+                for n, kind in enumerate(kinds)
+            ]
+        )
+        r.engine.pool.wake_all()
+        await r.ran(len(kinds))
         assert [row["msg"] for row in await r.sql("SELECT msg FROM effects")] == [
-            f"{n} after {n}" for n in range(0, 20, 2)
+            f"{n} after {n}" for n, kind in enumerate(kinds) if kind == "effect"
         ]
 
 
