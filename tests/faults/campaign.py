@@ -1,0 +1,214 @@
+"""A load, and faults upon it, until all has settled; then the oracle.
+
+`kill_by_kill`: one worker after another, each killed by its own trap at a random place (fault 1). `beside_a_zombie`: a
+worker that works on while others, one after another, are frozen past their leases and continued (fault 2).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from hub.clock import SystemClock
+from hub.errors import TransactionConflict
+from hub.model import NewJob
+from hub.queue.store import Store
+from tests.faults.controls import Control
+from tests.faults.engine import Work, storing
+from tests.faults.handlers import KINDS
+from tests.faults.ledger import Ledger
+from tests.faults.oracle import Verdict, judge
+from tests.faults.outside import Outside
+from tests.faults.points import GROUPED, WORKING, Deed, Point
+from tests.faults.process import Victim
+from tests.faults.waiting import until
+
+SETTLING = 120.0
+_SLICE = 500
+
+
+@dataclass
+class Tally:
+    """What came of a campaign. `landed` counts the faults at the place where they were meant to happen."""
+
+    seed: int
+    verdict: Verdict
+    landed: Counter[str] = field(default_factory=Counter)
+    recoveries: list[float] = field(default_factory=list)
+    """Seconds from a fault until the last of the jobs that it hit had ended."""
+
+    def __str__(self) -> str:
+        return f"seed {self.seed}: {self.verdict}\n  faults landed: {dict(self.landed)}"
+
+
+def insert(
+    url: str, ledger: Ledger, count: int, *, kinds: Sequence[str] = KINDS, extra: dict[str, str] | None = None
+) -> list[str]:
+    """Enqueue so many jobs beside the workers; their ids, which are in the ledger once they are committed."""
+    return asyncio.run(insert_async(url, ledger, count, kinds=kinds, extra=extra))
+
+
+async def insert_async(
+    url: str, ledger: Ledger, count: int, *, kinds: Sequence[str] = KINDS, extra: dict[str, str] | None = None
+) -> list[str]:
+    clock, kind = SystemClock(), itertools.cycle(kinds)
+    ids: list[str] = []
+    async with storing(url) as store:
+        while len(ids) < count:
+            jobs = [message(clock.new_id(), next(kind), extra) for _ in range(min(_SLICE, count - len(ids)))]
+            await _insist(store, jobs)
+            ledger.acknowledged(job.id for job in jobs)
+            ids += [job.id for job in jobs]
+    return ids
+
+
+async def _insist(store: Store, jobs: Sequence[NewJob]) -> None:
+    """On SQLite several writers wait for each other in no order, and one may wait too long."""
+    for tries_left in reversed(range(5)):
+        try:
+            await store.enqueue(jobs)
+            return
+        except TransactionConflict:
+            if not tries_left:
+                raise
+
+
+def message(id: str, kind: str, extra: dict[str, str] | None = None) -> NewJob:
+    """A job whose payload carries its own id."""
+    return NewJob(id=id, handler=kind, payload=msgspec.json.encode({"id": id, **(extra or {})}).decode())
+
+
+class Campaign:
+    """One database, one ledger, many lives of workers; `folder` keeps their journals and logs."""
+
+    def __init__(
+        self,
+        outside: Outside,
+        folder: Path,
+        *,
+        seed: int,
+        work: Work | None = None,
+        control: Sequence[Control] = (),
+    ) -> None:
+        self.outside = outside
+        self.ledger = Ledger(folder / "acknowledged")
+        self._folder = folder
+        self._seed = seed
+        self._random = random.Random(seed)
+        self._work = work or Work()
+        self._control = control
+        self._lives = itertools.count(1)
+        self._landed: Counter[str] = Counter()
+        self._hurt: list[tuple[str, float]] = []  # owner, when
+
+    # ----------------------------------------------------------------------------------------------------- the faults
+
+    def kill_by_kill(self, jobs: int, *, a_life: int = 150, points: Sequence[Point] = WORKING) -> Tally:
+        """`a_life` jobs for each worker, which is killed by one of the points, in turns, at a random passing."""
+        left = jobs
+        turns = itertools.cycle(self._shuffled(points))
+        while left:
+            batch = min(a_life, left)
+            left -= batch
+            insert(self.outside.url, self.ledger, batch)
+            self.one_kill(next(turns), a_life=a_life)
+        return self.settle()
+
+    def one_kill(self, point: Point, *, a_life: int) -> None:
+        """A worker that works until it is killed, or until there is nothing left to do."""
+        furthest = 6 if point in GROUPED else max(1, a_life // 2)
+        victim = self.victim(point=point, at=self._random.randint(1, furthest))
+        with victim:
+            until(
+                lambda: not victim.alive or self.outside.unsettled() == 0,
+                SETTLING,
+                lambda: f"{self.outside.unsettled()} jobs have not ended\n{victim.output()[-4000:]}",
+            )
+            if victim.alive and not victim.landed:
+                self._expect_orderly_end(victim)
+                return
+            victim.killed()
+            self.count(victim)
+
+    def beside_a_zombie(self, jobs: int, *, zombies: int, points: Sequence[Point]) -> Tally:
+        """One worker that works on; beside it others that are frozen at a point, and continued once they have been
+        robbed."""
+        turns = itertools.cycle(self._shuffled(points))
+        shares = [jobs // zombies + (1 if number < jobs % zombies else 0) for number in range(zombies)]
+        with self.victim() as steady:
+            for share in shares:
+                self._one_zombie(next(turns), share)
+            self.outside.settled(SETTLING)
+            self._expect_orderly_end(steady)
+        return self.settle()
+
+    def side_by_side(self, jobs: int) -> Tally:
+        """Two workers share the jobs; no fault but what they do to each other."""
+        insert(self.outside.url, self.ledger, jobs)
+        with self.victim() as one, self.victim() as other:
+            self.outside.settled(SETTLING)
+            self._expect_orderly_end(one)
+            self._expect_orderly_end(other)
+        return self.settle()
+
+    def _one_zombie(self, point: Point, jobs: int) -> None:
+        zombie = self.victim(point=point, at=1 if point in GROUPED else self._random.randint(1, 3), deed=Deed.STOP)
+        with zombie:
+            insert(self.outside.url, self.ledger, jobs)
+            until(lambda: zombie.landed or self.outside.unsettled() == 0, SETTLING, "neither frozen nor done")
+            if zombie.landed:
+                zombie.stopped()
+                self.count(zombie)
+                robbed = zombie.work.owner
+                until(lambda: self.outside.rescued_from(robbed) > 0, SETTLING, "nobody took over")
+                zombie.thaw()
+            self._expect_orderly_end(zombie)
+
+    # ----------------------------------------------------------------------------------------------------- the pieces
+
+    def victim(
+        self, *, point: Point | None = None, at: int = 1, deed: Deed = Deed.KILL, control: Sequence[Control] = ()
+    ) -> Victim:
+        """A worker with a name of its own."""
+        work = msgspec.structs.replace(self._work, owner=f"life-{next(self._lives)}")
+        return Victim(
+            self._folder, self.outside.url, work, point=point, at=at, deed=deed, control=[*self._control, *control]
+        )
+
+    def count(self, victim: Victim) -> None:
+        """The fault has happened to this one, at the place where it was meant to."""
+        self._landed[str(victim.point)] += 1
+        self._hurt.append((victim.work.owner, victim.when(f"landed {victim.point}")))
+
+    def settle(self) -> Tally:
+        """Let a sound worker do what is left; the oracle's verdict."""
+        if self.outside.unsettled():
+            with self.victim() as last:
+                try:
+                    self.outside.settled(SETTLING)
+                except TimeoutError as error:
+                    raise TimeoutError(f"{error}\n{last.output()[-4000:]}") from None
+                self._expect_orderly_end(last)
+        until(lambda: self.outside.connections() == 0, 20, "workers are gone, their connections are not")
+        verdict = judge(self.outside.facts(self.ledger, rescue_interval=self._work.rescue_interval))
+        return Tally(self._seed, verdict, self._landed, list(self._recoveries()))
+
+    def _recoveries(self) -> Iterable[float]:
+        for owner, at in self._hurt:
+            recovered = self.outside.recovered_at(owner)
+            if recovered is not None:
+                yield recovered - at
+
+    def _expect_orderly_end(self, victim: Victim) -> None:
+        if victim.terminate() != 0:
+            raise RuntimeError(f"{victim.work.owner} ended with {victim.process.returncode}\n{victim.output()[-4000:]}")
+
+    def _shuffled(self, points: Sequence[Point]) -> list[Point]:
+        return self._random.sample(points, len(points))

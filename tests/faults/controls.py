@@ -1,0 +1,124 @@
+"""Negative controls: the hub made wrong on purpose, in a victim's process, to see that the oracle notices.
+
+Invariant: each takes away exactly one thing that the promise rests on, and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sqlite3
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+import hub.queue.store as store
+from hub.db.postgresql.job import PostgresJobTransaction
+from hub.db.postgresql.slots import JobSlot
+from hub.db.sqlite.writer import Work, WriteHold
+from hub.model import Enqueued, NewJob
+from hub.ports import Statement
+from hub.queue.group_commit import GroupCommit
+from hub.queue.heartbeat import Heartbeat
+
+
+class Control(StrEnum):
+    NO_FENCE = "no-fence"
+    """Whoever finishes is believed: the fence and the state are not looked at."""
+    EFFECTS_FIRST = "effects-first"
+    """The handler's effects are committed, then the completion, in a transaction of its own."""
+    ANSWER_FIRST = "answer-first"
+    """A sender is told that its message is accepted before the row is committed."""
+    NO_DEDUPE = "no-dedupe"
+    """The key by which a repeated message is known is not stored."""
+    NO_HEARTBEAT = "no-heartbeat"
+    """No control but a fault: leases are not renewed. The promise must hold all the same."""
+
+
+FENCED = ("complete", "complete_one", "settle", "renew")
+
+
+def install(controls: Sequence[Control]) -> None:
+    """Make this process wrong, for good."""
+    for control in controls:
+        {
+            Control.NO_FENCE: _no_fence,
+            Control.EFFECTS_FIRST: _effects_first,
+            Control.ANSWER_FIRST: _answer_first,
+            Control.NO_DEDUPE: _no_dedupe,
+            Control.NO_HEARTBEAT: _no_heartbeat,
+        }[control]()
+
+
+def without_fence(statement: Statement) -> Statement:
+    """The statement with every test of fence and state made true. Raises ValueError if there was none."""
+    fence = re.compile(r"((?:\w+\.)?fence = (?:\$\d+::bigint|:fence|v\.fence|v\.value ->> 1))")
+    state = re.compile(r"((?:\w+\.)?statusid = 2)")
+    texts = [state.sub(r"(\1 OR TRUE)", fence.sub(r"(\1 OR TRUE)", text)) for text in statement.texts]
+    if not all(fence.search(text) and state.search(text) for text in statement.texts):
+        raise ValueError(f"{statement.name} has no fence to be removed")
+    return msgspec.structs.replace(statement, texts=tuple(texts))
+
+
+def _no_fence() -> None:
+    load = vars(store)["load"]
+
+    def load_without(package: str, dialect: str, name: str) -> Statement:
+        statement = load(package, dialect, name)
+        return without_fence(statement) if name in FENCED else statement
+
+    _patch(store, "load", load_without)
+
+
+def _effects_first() -> None:
+    send, commit = PostgresJobTransaction._send, WriteHold.commit
+
+    async def send_later(self: PostgresJobTransaction, slot: JobSlot, statement: Statement, row: Sequence[Any]) -> bool:
+        await slot.driver.execute("COMMIT")
+        await slot.driver.execute("BEGIN")
+        return await send(self, slot, statement, row)
+
+    async def commit_later(self: WriteHold, work: Work[bool]) -> bool:
+        def commit_effects(connection: sqlite3.Connection) -> None:
+            connection.execute("COMMIT")
+            connection.execute("BEGIN IMMEDIATE")
+
+        await self.execute(commit_effects)
+        return await commit(self, work)
+
+    _patch(PostgresJobTransaction, "_send", send_later)
+    _patch(WriteHold, "commit", commit_later)
+
+
+def _answer_first() -> None:
+    enqueue = GroupCommit.enqueue
+    under_way: set[asyncio.Task[Enqueued]] = set()
+
+    async def enqueue_later(self: GroupCommit, job: NewJob) -> Enqueued:
+        task = asyncio.get_running_loop().create_task(enqueue(self, job))
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
+        return Enqueued(job.id)
+
+    _patch(GroupCommit, "enqueue", enqueue_later)
+
+
+def _no_dedupe() -> None:
+    enqueue = GroupCommit.enqueue
+
+    async def enqueue_anew(self: GroupCommit, job: NewJob) -> Enqueued:
+        return await enqueue(self, msgspec.structs.replace(job, dedupekey=None))
+
+    _patch(GroupCommit, "enqueue", enqueue_anew)
+
+
+def _no_heartbeat() -> None:
+    _patch(Heartbeat, "_due", lambda self: [])
+
+
+def _patch(owner: Any, name: str, method: Any) -> None:
+    if not hasattr(owner, name):
+        raise AttributeError(f"{owner.__name__} has no {name} to be wrapped")
+    setattr(owner, name, method)

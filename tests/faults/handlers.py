@@ -1,0 +1,111 @@
+"""The handlers of a victim: some leave effects that can be counted, some misbehave.
+
+A payload is `{"id": …, …}`; the id is the message's own, by which the oracle knows it. `effects` has no unique key, so
+that an effect made twice is seen twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+
+from hub import Job, handler
+from tests.faults.points import Point, Trap
+
+EFFECT = text("INSERT INTO effects (msg_id, jobid, attempt, fence) VALUES (:msg_id, :jobid, :attempt, :fence)")
+
+EFFECTFUL = "fault.effect"
+PUBLISHING = "fault.publish"
+EMPTY = "fault.empty"
+KINDS = (EFFECTFUL, EMPTY, EFFECTFUL, PUBLISHING)
+"""What a load is made of, over and over. The effect of the empty one is that its job is completed."""
+WITH_EFFECT = (EFFECTFUL, PUBLISHING)
+
+
+async def leave_effect(job: Job, msg_id: str) -> None:
+    """A row that tells who was here."""
+    row = {"msg_id": msg_id, "jobid": job.id, "attempt": job.attempt, "fence": job._claim.fence}
+    await job.db.execute(EFFECT, row)
+
+
+async def gate(path: str) -> None:
+    """Wait until the test makes the file."""
+    while not Path(path).exists():  # noqa: ASYNC110 - made by another process
+        await asyncio.sleep(0.01)
+
+
+def handlers(trap: Trap) -> Sequence[Callable[..., Any]]:
+    """All of them, leading past the trap."""
+    return [*_counting(trap), *_misbehaving(trap)]
+
+
+def _counting(trap: Trap) -> Sequence[Callable[..., Any]]:
+    @handler(EFFECTFUL)
+    async def effect(payload: dict[str, str], job: Job) -> None:
+        await leave_effect(job, payload["id"])
+        trap.passing(Point.MID_HANDLER)
+
+    @handler(PUBLISHING)
+    async def publish(payload: dict[str, str], job: Job) -> None:
+        await leave_effect(job, payload["id"])
+        await job.publish("elsewhere", "orders", payload)
+        trap.passing(Point.MID_HANDLER)
+
+    @handler(EMPTY)
+    async def empty() -> None: ...
+
+    @handler("publish")
+    async def deliver() -> None: ...
+
+    return effect, publish, empty, deliver
+
+
+def _misbehaving(trap: Trap) -> Sequence[Callable[..., Any]]:
+    @handler("fault.gated")
+    async def gated(payload: dict[str, str], job: Job) -> None:
+        """Waits before its effect (`gate`), or between its effect and its end (`late`), for a file."""
+        await gate(payload.get("gate", "/"))
+        await leave_effect(job, payload["id"])
+        trap.passing(Point.MID_HANDLER)
+        await gate(payload.get("late", "/"))
+
+    @handler("fault.block")
+    async def block(payload: dict[str, str], job: Job) -> None:
+        """Keeps the event loop to itself."""
+        time.sleep(float(payload["seconds"]))  # noqa: ASYNC251 - what it is there for
+        await leave_effect(job, payload["id"])
+
+    @handler("fault.exit")
+    async def leave(payload: dict[str, str], job: Job) -> None:
+        await leave_effect(job, payload["id"])
+        os._exit(3)
+
+    @handler("fault.system-exit")
+    async def system_exit(payload: dict[str, str], job: Job) -> None:
+        await leave_effect(job, payload["id"])
+        raise SystemExit(3)
+
+    @handler("fault.recurse")
+    async def recurse(payload: dict[str, str], job: Job) -> None:
+        await leave_effect(job, payload["id"])
+        recurse_for_ever()
+
+    @handler("fault.swallow", timeout=0.3)
+    async def swallow(payload: dict[str, str], job: Job) -> None:
+        """Takes no notice of its cancellation and ends as if nothing had been."""
+        await leave_effect(job, payload["id"])
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(30)
+
+    return gated, block, leave, system_exit, recurse, swallow
+
+
+def recurse_for_ever() -> None:
+    recurse_for_ever()

@@ -1,0 +1,199 @@
+"""Named places of an attempt and of an acceptance, and a trap that springs when one of them is passed.
+
+Invariant: nothing of this is in the hub. The places are found by wrapping methods of its classes in the process that is
+to be hurt, so that what runs between two of them is what runs in production.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from hub.db.sqlite.writer import Work, WriteHold
+from hub.model import Enqueued, NewJob, Settlement
+from hub.queue.group_commit import GroupCommit
+from hub.queue.store import Claimed, Store
+
+
+class Point(StrEnum):
+    """In the order in which a message comes by. Those of a group are passed once a group, the others once a job."""
+
+    BEFORE_ACCEPT = "before-accept"
+    """A group of new rows is not committed yet."""
+    BEFORE_ANSWER = "before-answer"
+    """A new row is committed, its sender has not been told."""
+    AFTER_ANSWER = "after-answer"
+    AFTER_CLAIM = "after-claim"
+    MID_HANDLER = "mid-handler"
+    """The handler has written its effect, and goes on."""
+    BEFORE_LAST_UPDATE = "before-last-update"
+    BEFORE_COMMIT = "before-commit"
+    """The completion has run inside the transaction, COMMIT is not sent."""
+    AFTER_COMMIT = "after-commit"
+    """COMMIT is answered, nobody in the process knows."""
+    BEFORE_GROUP_COMMIT = "before-group-commit"
+    AFTER_GROUP_COMMIT = "after-group-commit"
+
+
+ACCEPTING = (Point.BEFORE_ACCEPT, Point.BEFORE_ANSWER, Point.AFTER_ANSWER)
+WORKING = tuple(point for point in Point if point not in ACCEPTING)
+GROUPED = (Point.BEFORE_ACCEPT, Point.AFTER_CLAIM, Point.BEFORE_GROUP_COMMIT, Point.AFTER_GROUP_COMMIT)
+
+
+class Deed(StrEnum):
+    """What a trap does to its own process."""
+
+    KILL = "kill"
+    STOP = "stop"
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A line of a journal: what happened to a victim, and when (seconds since 1970)."""
+
+    event: str
+    at: float
+
+
+class Journal:
+    """What a victim says of itself: a file that outlives it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, event: str) -> None:
+        """Append a line in one write: nothing of it is lost when the process is killed right after."""
+        line = msgspec.json.encode(Entry(event, time.time())) + b"\n"
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(descriptor, line)
+        finally:
+            os.close(descriptor)
+
+    def read(self) -> list[Entry]:
+        if not self.path.exists():
+            return []
+        return [msgspec.json.decode(line, type=Entry) for line in self.path.read_bytes().splitlines()]
+
+
+class Trap:
+    """Springs at the `at`-th passing of `point` (None: never), once. Called from any thread."""
+
+    def __init__(self, point: Point | None, at: int, deed: Deed, journal: Journal) -> None:
+        self.point = point
+        self._left = at
+        self._deed = deed
+        self._journal = journal
+        self._lock = threading.Lock()
+
+    def due(self, point: Point) -> bool:
+        """Whether the next passing of `point` springs the trap."""
+        return point is self.point and self._left == 1
+
+    def passing(self, point: Point) -> None:
+        """The process comes by `point`."""
+        if point is not self.point:
+            return
+        with self._lock:
+            self._left -= 1
+            springs = self._left == 0
+        if springs:
+            self._journal.write(f"landed {point}")
+            os.kill(os.getpid(), signal.SIGKILL if self._deed is Deed.KILL else signal.SIGSTOP)
+
+
+def install(trap: Trap) -> None:
+    """Lead the hub's classes past the trap, in this process, for good."""
+    _around_store(trap)
+    _around_acceptance(trap)
+    _around_finish_on_postgresql(trap)
+    _around_finish_on_sqlite(trap)
+
+
+def _around_store(trap: Trap) -> None:
+    claim, complete = Store.claim, Store.complete
+
+    async def claim_passing(self: Store, queue: str, limit: int) -> Claimed:
+        claimed = await claim(self, queue, limit)
+        if claimed.claims:
+            trap.passing(Point.AFTER_CLAIM)
+        return claimed
+
+    async def complete_passing(self: Store, settlements: Sequence[Settlement]) -> set[str]:
+        trap.passing(Point.BEFORE_GROUP_COMMIT)
+        done = await complete(self, settlements)
+        trap.passing(Point.AFTER_GROUP_COMMIT)
+        return done
+
+    _replace(Store, "claim", claim_passing)
+    _replace(Store, "complete", complete_passing)
+
+
+def _around_acceptance(trap: Trap) -> None:
+    write, enqueue = GroupCommit._write, GroupCommit.enqueue
+
+    async def write_passing(self: GroupCommit, jobs: list[NewJob]) -> list[Enqueued]:
+        trap.passing(Point.BEFORE_ACCEPT)
+        return await write(self, jobs)
+
+    async def enqueue_passing(self: GroupCommit, job: NewJob) -> Enqueued:
+        answer = await enqueue(self, job)
+        trap.passing(Point.BEFORE_ANSWER)
+        return answer
+
+    _replace(GroupCommit, "_write", write_passing)
+    _replace(GroupCommit, "enqueue", enqueue_passing)
+
+
+def _around_finish_on_postgresql(trap: Trap) -> None:
+    execute: Callable[..., Any] = asyncpg.Connection.execute
+
+    async def execute_passing(self: Any, query: str, *args: Any, timeout: float | None = None) -> str:
+        completion, commit, rest = query.partition(";COMMIT")
+        if not commit:
+            text: str = await execute(self, query, *args, timeout=timeout)
+            return text
+        trap.passing(Point.BEFORE_LAST_UPDATE)
+        if trap.due(Point.BEFORE_COMMIT):
+            # They travel in one text: here the server is seen between the two.
+            await execute(self, completion, timeout=timeout)
+            query = f"COMMIT{rest}"
+        trap.passing(Point.BEFORE_COMMIT)
+        answer: str = await execute(self, query, timeout=timeout)
+        trap.passing(Point.AFTER_COMMIT)
+        return answer
+
+    _replace(asyncpg.Connection, "execute", execute_passing)
+
+
+def _around_finish_on_sqlite(trap: Trap) -> None:
+    commit = WriteHold.commit
+
+    async def commit_passing(self: WriteHold, work: Work[bool]) -> bool:
+        def work_passing(connection: sqlite3.Connection) -> bool:
+            trap.passing(Point.BEFORE_LAST_UPDATE)
+            kept = work(connection)
+            trap.passing(Point.BEFORE_COMMIT)
+            return kept
+
+        kept = await commit(self, work_passing)
+        trap.passing(Point.AFTER_COMMIT)
+        return kept
+
+    _replace(WriteHold, "commit", commit_passing)
+
+
+def _replace(owner: type[Any], name: str, method: Callable[..., Any]) -> None:
+    """A method put in place of another; a misspelt name must not pass for one."""
+    if not hasattr(owner, name):
+        raise AttributeError(f"{owner.__name__} has no {name} to be wrapped")
+    setattr(owner, name, method)

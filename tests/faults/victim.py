@@ -1,0 +1,65 @@
+"""A worker process that is going to be hurt: `python -m tests.faults.victim --url … --point before-commit --at 7`.
+
+Invariant: it runs the engine as it is; only the trap and the controls asked for are put around it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvloop
+
+from hub.telemetry import configure_logging
+from tests.faults import controls, points
+from tests.faults.controls import Control
+from tests.faults.engine import Work, running
+from tests.faults.handlers import handlers
+from tests.faults.points import Deed, Journal, Point, Trap
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Work until SIGTERM, or until the trap springs."""
+    options = _parser().parse_args(words)
+    configure_logging("info")
+    journal = Journal(options.journal)
+    trap = Trap(options.point, options.at, options.deed, journal)
+    # The controls first: the trap lies around whatever is wrong, as it lies around what is right.
+    controls.install(options.control)
+    points.install(trap)
+    work = msgspec.json.decode(options.work, type=Work)
+    uvloop.run(_serve(options.url, work, trap, journal))
+    return 0
+
+
+async def _serve(url: str, work: Work, trap: Trap, journal: Journal) -> None:
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
+    async with running(url, work, handlers(trap)):
+        journal.write("ready")
+        await told.wait()
+        journal.write("stopping")
+    journal.write("stopped")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    add: Any = parser.add_argument
+    add("--url", required=True, help="the database")
+    add("--journal", type=Path, required=True, help="the file that outlives this process")
+    add("--point", type=Point, choices=list(Point), default=None)
+    add("--at", type=int, default=1, help="at which passing of the point")
+    add("--deed", type=Deed, choices=list(Deed), default=Deed.KILL)
+    add("--control", type=Control, choices=list(Control), action="append", default=[])
+    add("--work", default="{}", help="JSON: how the worker works (tests.faults.engine.Work)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
