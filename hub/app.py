@@ -78,7 +78,12 @@ class Hub:
             self.metrics,
             engine_settings(configuration, self.instance, work="worker" in self.roles, only=queues),
         )
-        self.records = Records(self.database, self.engine.store)
+        self.records = Records(
+            self.database,
+            self.engine.store,
+            dedupe_retention=configuration.jobs.dedupe_retention,
+            woken=self.engine.woken,
+        )
         self.registry.add(*system.handlers(_Maintenance(self), _retention(configuration)))
         self._running = AsyncExitStack()
         self._since = self.clock.monotonic()

@@ -15,10 +15,10 @@ from hub.clock import Clock
 from hub.config import Configuration
 from hub.db.tokens import TokenStore
 from hub.errors import Rejected
+from hub.handlers.registry import Registry
 from hub.ingest.intake import Intake
 from hub.ingest.pressure import Pressure, PressureLimits
 from hub.ingest.route import RouteTable
-from hub.handlers.registry import Registry
 from hub.ports import Database
 from hub.queue.engine import Engine
 from hub.queue.records import Records
@@ -60,7 +60,9 @@ def open_http(hub: Served) -> HttpServer:
         configuration=configuration,
         intake=Intake(table, pressure, hub.clock, max_depth=http.max_depth, metrics=hub.metrics),
         records=hub.records,
-        engine=hub.engine,
+        store=hub.engine.store,
+        commit=hub.engine.commit,
+        woken=hub.engine.woken,
         clock=hub.clock,
         telemetry=hub.metrics,
         health=hub.health,

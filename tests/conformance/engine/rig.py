@@ -106,9 +106,7 @@ async def running(
     metrics = Observed()
     settings = EngineSettings(
         store=StoreSettings(owner=owner, lease=lease, max_retries=max_retries),
-        pool=PoolSettings(
-            workers=workers, queues=queues or {"default": workers}, shutdown_timeout=shutdown_timeout
-        ),
+        pool=PoolSettings(workers=workers, queues=queues or {"default": workers}, shutdown_timeout=shutdown_timeout),
         executor=ExecutorSettings(default_timeout=default_timeout, unknown_handler_after=unknown_handler_after),
         upkeep=UpkeepSettings(poll_interval=poll_interval, rescue_interval=lease / 3),
     )

@@ -8,7 +8,6 @@ from sqlalchemy import text
 
 from hub import Job, handler
 from hub.errors import Cancel, Permanent, Retry, Snooze
-
 from tests.conformance.engine.rig import RigMaker
 from tests.conformance.engine.types import Order
 

@@ -1,0 +1,103 @@
+"""Enqueue as a part of the application's own transaction."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Session
+
+from hub import Job, handler
+from hub.errors import Rejected
+from hub.handlers.outgoing import Options, request
+from hub.model import NewJob
+from hub.queue.application import enqueue_in, insert_in
+from tests.conformance.engine.rig import Rig, RigMaker
+
+
+@handler("noted", queue="default")
+async def noted(job: Job) -> str:
+    return job.id
+
+
+def row(job_id: str, **options: object) -> NewJob:
+    return request(job_id, "noted", {"n": 1}, {"from": "shop"}, Options(queue="default", **options))  # type: ignore[typeddict-item]  # a test's shorthand
+
+
+@asynccontextmanager
+async def application(r: Rig) -> AsyncIterator[AsyncEngine]:
+    url = r.url.replace("postgresql://", "postgresql+asyncpg://").replace("sqlite://", "sqlite+aiosqlite://")
+    engine = create_async_engine(url)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+async def test_a_row_is_there_when_the_caller_commits_and_runs_at_once(rig: RigMaker) -> None:
+    async with rig(noted, poll_interval=60) as r, application(r) as engine:
+        async with engine.begin() as connection:
+            await connection.execute(text("CREATE TABLE invoices (id INTEGER)"))
+            await connection.execute(text("INSERT INTO invoices VALUES (7)"))
+            await enqueue_in(connection, [row("mine")], r.engine.woken)
+            assert await r.engine.store.ready() == set()
+        done = await r.until("mine")
+        assert (done["statusid"], done["result"], done["payload"]) == (3, '"mine"', '{"n":1}')
+
+
+async def test_a_row_is_not_there_when_the_caller_rolls_back(rig: RigMaker) -> None:
+    async with rig(noted) as r, application(r) as engine:
+        async with engine.connect() as connection:
+            await enqueue_in(connection, [row("mine")], r.engine.woken)
+            await connection.rollback()
+        assert await r.sql("SELECT id FROM queue_jobs") == []
+
+
+async def test_a_session_will_do_and_times_are_kept(rig: RigMaker) -> None:
+    async with rig(noted) as r, application(r) as engine, AsyncSession(engine) as session:
+        await enqueue_in(session, [row("later", delay=3600.0), row("now", priority=3)], r.engine.woken)
+        await session.commit()
+        assert (await r.until("now"))["priority"] == 3
+        later = await r.job("later")
+        assert later["statusid"] == 7
+        [early] = await r.sql("SELECT count(*) AS n FROM queue_jobs WHERE id = 'later' AND scheduledat IS NULL")
+        assert early["n"] == 0
+
+
+async def test_a_dedupe_key_that_is_taken_is_the_callers_to_handle(rig: RigMaker) -> None:
+    async with rig(noted) as r, application(r) as engine:
+        async with engine.begin() as connection:
+            await enqueue_in(connection, [row("a", dedupe="k")], r.engine.woken)
+        with pytest.raises(IntegrityError):
+            async with engine.begin() as connection:
+                await enqueue_in(connection, [row("b", dedupe="k")], r.engine.woken)
+
+
+async def test_synchronous_applications_have_it_too(rig: RigMaker) -> None:
+    def of_the_application(url: str) -> None:
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            insert_in(connection, [row("by-connection")], lambda _: None)
+        with Session(engine) as session:
+            insert_in(session, [row("by-session")], lambda _: None)
+            session.commit()
+        engine.dispose()
+
+    async with rig(noted, poll_interval=0.1) as r:
+        if r.url.startswith("postgresql"):
+            pytest.skip("no synchronous PostgreSQL driver is installed; install psycopg to see this one run")
+        await asyncio.to_thread(of_the_application, r.url)
+        assert (await r.until("by-connection"))["statusid"] == 3
+        assert (await r.until("by-session"))["statusid"] == 3
+
+
+async def test_another_kind_of_database_is_refused(rig: RigMaker) -> None:
+    class Elsewhere:
+        class dialect:
+            name = "oracle"
+
+    with pytest.raises(Rejected, match="oracle"):
+        insert_in(Elsewhere(), [row("x")], lambda _: None)  # type: ignore[arg-type]  # stands for a foreign connection
