@@ -1,0 +1,40 @@
+"""The hub's worker empties a queue that was filled before: from its start to the last job written.
+
+Invariant: a job counts once its end is committed, not when its handler has returned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from sqlalchemy import text
+
+from benchmarks.roles import hub
+from benchmarks.roles.wire import Meter, Tally, Wire
+from hub import Job, handler
+
+_INSERT = text("INSERT INTO effects (note) VALUES (:note)")
+
+
+async def run(wire: Wire, *, url: str, jobs: int, workers: int) -> None:
+    tally = Tally(jobs)
+
+    @handler("benchmark.empty")
+    async def empty() -> None:
+        tally.hit()
+
+    @handler("benchmark.insert")
+    async def one_insert(job: Job) -> None:
+        tally.hit()
+        await job.db.execute(_INSERT, {"note": job.id})
+
+    async with hub.started(url) as database:
+        engine = hub.engine(database, workers, empty, one_insert)
+        await wire.ready()
+        meter = Meter()
+        await engine.start()
+        await tally.all()
+        while engine.state()["held"]:  # noqa: ASYNC110 - nothing tells when the last job is written
+            await asyncio.sleep(0.001)
+        wire.tell(meter.read())
+        await engine.stop()
