@@ -1,0 +1,89 @@
+"""What the hub says about itself: alive, ready, measured, configured.
+
+Invariant: /health and /ready answer anybody within a few seconds, whatever the database does; details are for callers
+with a role. No secret is shown: the configuration is masked where it is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterator
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from hub.adapters.http.answers import HttpFault, json_answer, problem, retry_after
+from hub.api.access import Caller, Role
+from hub.api.endpoint import Endpoint
+from hub.api.services import ApiServices
+from hub.config import masked
+
+_PATIENCE = 3.0
+_LATE = "the hub did not answer in time"
+
+T = TypeVar("T")
+
+
+class About:
+    """/health, /ready, /metrics, /api/configuration, /api/routes."""
+
+    def __init__(self, services: ApiServices) -> None:
+        self._services = services
+
+    def endpoints(self) -> Iterator[Endpoint]:
+        yield Endpoint("GET", "/health", Role.ANYONE, self.health)
+        yield Endpoint("GET", "/api/health", Role.ANYONE, self.health)
+        yield Endpoint("GET", "/ready", Role.ANYONE, self.ready)
+        yield Endpoint("GET", "/metrics", Role.VIEWER, self.metrics)
+        yield Endpoint("GET", "/api/configuration", Role.VIEWER, self.configuration)
+        yield Endpoint("GET", "/api/routes", Role.VIEWER, self.routes)
+
+    async def health(self, request: web.Request, caller: Caller) -> web.Response:
+        """200 as long as the process lives; `status` says whether all of it does."""
+        found = await _in_time(self._services.health(), {"status": "degraded", "reason": _LATE})
+        if caller.role < Role.VIEWER:
+            found = {"status": found.get("status", "ok")}
+        return json_answer(found)
+
+    async def ready(self, request: web.Request, caller: Caller) -> web.Response:
+        """200 when work can be taken, else 503 with the reasons."""
+        reasons = await _in_time(self._services.ready(), [_LATE])
+        if not reasons:
+            return json_answer({"status": "ready"})
+        shown = caller.role >= Role.VIEWER
+        return problem(
+            503,
+            "not-ready",
+            "; ".join(reasons) if shown else "no work can be taken now",
+            headers=retry_after(5.0),
+            more={"reasons": reasons} if shown else None,
+        )
+
+    async def metrics(self, request: web.Request, caller: Caller) -> web.Response:
+        """Prometheus' text; 404 unless jobs.enable_metrics."""
+        if not self._services.telemetry.enabled:
+            raise HttpFault(404, "metrics-disabled", "metrics are off: jobs.enable_metrics is false")
+        text, content_type = self._services.telemetry.render()
+        return web.Response(body=text, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
+
+    async def configuration(self, request: web.Request, caller: Caller) -> web.Response:
+        return json_answer(masked(self._services.configuration))
+
+    async def routes(self, request: web.Request, caller: Caller) -> web.Response:
+        """The routes in the order in which they are tried, each with the type of its adapter."""
+        shown = masked(self._services.configuration)
+        kinds = {name: adapter.get("type") for name, adapter in shown["adapters"].items()}
+        data: list[dict[str, Any]] = []
+        for route in shown["routes"]:
+            kind = kinds.get(route["from"])
+            address = f"/webhooks/{route['name']}" if kind == "http" else None
+            data.append({**route, "adapter_type": kind, "webhook": address})
+        return json_answer({"data": data})
+
+
+async def _in_time(asked: Awaitable[T], otherwise: T) -> T:
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return await asked
+    except TimeoutError:
+        return otherwise

@@ -1,0 +1,39 @@
+"""`/api/histories` and `/api/statistics`: what was attempted, and how it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aiohttp import web
+
+from hub.adapters.http.answers import json_answer
+from hub.api.access import Caller, Role
+from hub.api.endpoint import Endpoint
+from hub.api.query import Query
+from hub.api.services import ApiServices
+from hub.api.views import history_view
+
+
+class Histories:
+    def __init__(self, services: ApiServices) -> None:
+        self._records = services.records
+
+    def endpoints(self) -> Iterator[Endpoint]:
+        yield Endpoint("GET", "/api/histories", Role.VIEWER, self.page)
+        yield Endpoint("GET", "/api/statistics", Role.VIEWER, self.statistics)
+
+    async def page(self, request: web.Request, caller: Caller) -> web.Response:
+        """Attempts, newest first; `job` narrows them to one job, `since` is when they began."""
+        query = Query(request, ("job", "handler", "status", "since", "cursor", "limit"))
+        page, following = await self._records.histories(
+            job_id=query.text("job"),
+            handler=query.text("handler"),
+            status=query.status(),
+            since=query.instant("since"),
+            cursor=query.cursor(),
+            limit=query.limit(),
+        )
+        return json_answer({"data": [history_view(record, caller) for record in page], "next": following})
+
+    async def statistics(self, request: web.Request, caller: Caller) -> web.Response:
+        return json_answer(await self._records.statistics())

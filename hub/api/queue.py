@@ -1,0 +1,168 @@
+"""`/api/queue`: jobs put in by hand, looked at, retried, cancelled.
+
+Invariant: a list of jobs is enqueued whole or not at all. Every change is signed with the caller's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from hub.adapters.http.answers import HttpFault, json_answer
+from hub.api.access import Caller, Role
+from hub.api.endpoint import Endpoint
+from hub.api.fields import Int32, Key, QueueName, Retries, Seconds, Zoned
+from hub.api.payloads import convert, encoded, in_utc, metadata_json, read_json
+from hub.api.query import Query, identifier, invalid, no_job
+from hub.api.services import ApiServices
+from hub.api.views import history_view, job_view
+from hub.errors import TransactionConflict
+from hub.model import Enqueued, NewJob, Status
+from hub.telemetry import get_logger
+
+_audit = get_logger("hub.audit")
+
+MOST = 1000
+_RERUNS = 3
+
+
+class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One job of `POST /api/queue`. `payload`: a text is taken as it stands, any other value as JSON; `timeout` in
+    seconds; `scheduledat` in RFC 3339; an `id` that is taken is a conflict, a `dedupekey` that is taken a repeat."""
+
+    handler: Key
+    payload: Any = None
+    id: Key | None = None
+    queue: QueueName | None = None
+    priority: Int32 = 0
+    maxretries: Retries | None = None
+    scheduledat: Zoned | None = None
+    orderingkey: Key | None = None
+    dedupekey: Key | None = None
+    parentjobid: Key | None = None
+    timeout: Seconds | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class Queue:
+    def __init__(self, services: ApiServices) -> None:
+        self._services = services
+
+    def endpoints(self) -> Iterator[Endpoint]:
+        yield Endpoint("GET", "/api/queue", Role.VIEWER, self.page)
+        yield Endpoint("POST", "/api/queue", Role.OPERATOR, self.create)
+        yield Endpoint("GET", "/api/queue/{id}", Role.VIEWER, self.show)
+        yield Endpoint("POST", "/api/queue/{id}/retry", Role.OPERATOR, self.retry)
+        yield Endpoint("POST", "/api/queue/{id}/cancel", Role.OPERATOR, self.cancel)
+
+    async def page(self, request: web.Request, caller: Caller) -> web.Response:
+        query = Query(request, ("status", "handler", "queue", "protocol", "since", "cursor", "limit"))
+        page, following = await self._services.records.jobs(
+            status=query.status(),
+            handler=query.text("handler"),
+            queue=query.text("queue"),
+            protocol=query.text("protocol"),
+            since=query.instant("since"),
+            cursor=query.cursor(),
+            limit=query.limit(),
+        )
+        return json_answer({"data": [job_view(record, caller) for record in page], "next": following})
+
+    async def create(self, request: web.Request, caller: Caller) -> web.Response:
+        """201 `{id}` for one, `{ids}` for a list; 200 and the known id for a repeated dedupe key."""
+        services = self._services
+        value = await read_json(request, services.configuration.http)
+        await services.intake.admit(request.content_length or 0)
+        if isinstance(value, list):
+            jobs = [self._job(one, caller, f"[{index}]") for index, one in enumerate(_few(value))]
+            answers = await self._enqueue(jobs)
+            _audit.info("enqueued", actor=caller.name, jobs=len(answers))
+            return json_answer({"ids": [answer.id for answer in answers]}, 201)
+        answer = await services.commit.enqueue(self._job(value, caller))
+        if answer.duplicate:
+            return json_answer({"id": answer.id, "duplicate": True})
+        _audit.info("enqueued", actor=caller.name, job=answer.id)
+        return json_answer({"id": answer.id}, 201, {"Location": f"/api/queue/{answer.id}"})
+
+    async def show(self, request: web.Request, caller: Caller) -> web.Response:
+        record = await self._record(identifier(request))
+        histories = await self._services.records.history_of(record["id"])
+        return json_answer({**job_view(record, caller), "histories": [history_view(row, caller) for row in histories]})
+
+    async def retry(self, request: web.Request, caller: Caller) -> web.Response:
+        """Queue a Failed or Cancelled job again; 409 in any other state."""
+        job_id = identifier(request)
+        if not await self._services.records.retry(job_id, actor=caller.name):
+            record = await self._record(job_id)
+            raise HttpFault(
+                409, "conflict", f"only failed and cancelled jobs are retried; this one is {record['status']}"
+            )
+        _audit.info("retried", actor=caller.name, job=job_id)
+        return json_answer({"id": job_id, "status": Status.QUEUED.word})
+
+    async def cancel(self, request: web.Request, caller: Caller) -> web.Response:
+        """200 for a job that waited, 202 for one that runs and was asked to stop; 409 for one that has ended."""
+        job_id = identifier(request)
+        reason = f"cancelled by {caller.name}"
+        status = await self._services.store.cancel(job_id, reason=reason, actor=caller.name)
+        if status is None:
+            record = await self._record(job_id)
+            raise HttpFault(409, "conflict", f"the job has ended: it is {record['status']}")
+        _audit.info("cancelled", actor=caller.name, job=job_id, status=status.word)
+        return json_answer({"id": job_id, "status": status.word}, 200 if status.final else 202)
+
+    async def _record(self, job_id: str) -> dict[str, Any]:
+        record = await self._services.records.job(job_id)
+        if record is None:
+            raise no_job(job_id)
+        return record
+
+    async def _enqueue(self, jobs: list[NewJob]) -> list[Enqueued]:
+        """All in one transaction."""
+        if not jobs:
+            return []
+        for _ in range(_RERUNS):
+            try:
+                answers = await self._services.store.enqueue(jobs)
+                break
+            except TransactionConflict:
+                continue
+        else:
+            answers = await self._services.store.enqueue(jobs)
+        self._services.woken({job.queue or "" for job in jobs})
+        return answers
+
+    def _job(self, value: Any, caller: Caller, place: str = "") -> NewJob:
+        try:
+            asked = convert(value, JobRequest)
+            payload, contenttype, encoding = encoded(asked.payload)
+            return NewJob(
+                id=asked.id or self._services.clock.new_id(),
+                handler=asked.handler,
+                payload=payload,
+                contenttype=contenttype,
+                payloadencoding=encoding,
+                queue=asked.queue,
+                priority=asked.priority,
+                maxretries=asked.maxretries,
+                scheduledat=in_utc(asked.scheduledat, "scheduledat"),
+                orderingkey=asked.orderingkey,
+                dedupekey=asked.dedupekey,
+                parentjobid=asked.parentjobid,
+                timeout=asked.timeout,
+                metadata=None if asked.metadata is None else metadata_json(asked.metadata),
+                createdby=caller.name,
+            )
+        except HttpFault as fault:
+            if place:
+                fault.field = f"{place}.{fault.field}" if fault.field else place
+            raise
+
+
+def _few(values: list[Any]) -> list[Any]:
+    if len(values) > MOST:
+        raise invalid("[]", f"at most {MOST} jobs at once, not {len(values)}")
+    return values

@@ -1,0 +1,40 @@
+"""What the API stands on, in one value."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from hub.api.access import TokenStore
+from hub.clock import Clock
+from hub.config import Configuration
+from hub.ingest.intake import Intake
+from hub.queue.group_commit import GroupCommit
+from hub.queue.records import Records
+from hub.queue.store import Store
+from hub.telemetry import Metrics
+
+
+def _nobody_waits(queues: Iterable[str]) -> None:
+    """No workers in this process."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiServices:
+    """`health` answers the details of /health, `ready` the reasons why no work can be taken, none when it can.
+
+    `tokens` are those of the database; `woken` is told the queues that got rows other than by `commit`.
+    """
+
+    configuration: Configuration
+    intake: Intake
+    records: Records
+    store: Store
+    commit: GroupCommit
+    clock: Clock
+    telemetry: Metrics
+    health: Callable[[], Awaitable[dict[str, Any]]]
+    ready: Callable[[], Awaitable[list[str]]]
+    tokens: TokenStore | None = None
+    woken: Callable[[Iterable[str]], None] = _nobody_waits
