@@ -65,7 +65,8 @@ class Hub:
         self.configuration = configuration
         self.roles: Collection[str] = frozenset(ROLES if roles is None else roles)
         self.clock = clock or SystemClock()
-        self.instance = f"{socket.gethostname()}:{os.getpid()}"
+        # Containers restart with the same name and pid: the end of an id tells one life from the next.
+        self.instance = f"{socket.gethostname()}:{os.getpid()}:{self.clock.new_id()[-6:]}"
         self.metrics: Metrics = Metrics() if configuration.jobs.enable_metrics else NoMetrics()
         self.database: Database = open_database(
             configuration.database.url.get_secret_value(), database_settings(configuration), self.clock
