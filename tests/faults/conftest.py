@@ -1,0 +1,52 @@
+"""A prepared database of each kind, and how large a run is wanted.
+
+HUB_FAULT_JOBS sets the number of jobs of the runs that are made of many faults (20000 for the long form),
+HUB_FAULT_SECONDS how long the random mix goes on, HUB_FAULT_SEED what they draw from.
+"""
+
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.outside import Outside
+
+_URLS = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def outside(request: pytest.FixtureRequest) -> Iterator[Outside]:
+    """A fresh database of each kind, with the hub's schema and the table of effects."""
+    with Outside.of(request.getfixturevalue(_URLS[request.param])) as found:
+        found.prepare()
+        yield found
+
+
+@pytest.fixture
+def outside_postgres(postgres_url: str) -> Iterator[Outside]:
+    """The same on PostgreSQL alone, for what takes more than one process."""
+    with Outside.of(postgres_url) as found:
+        found.prepare()
+        yield found
+
+
+@pytest.fixture
+def outside_sqlite(sqlite_url: str) -> Iterator[Outside]:
+    with Outside.of(sqlite_url) as found:
+        found.prepare()
+        yield found
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """For journals, logs and the ledger."""
+    made = tmp_path / "faults"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def seed() -> int:
+    return int(os.environ.get("HUB_FAULT_SEED", random.SystemRandom().randrange(10**6)))
