@@ -43,7 +43,7 @@ _TIMES = frozenset(
 
 
 class DeadFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which dead letters: all that fit whatever is given. `failure` is one of hub.model.Failure, `since` when it failed."""
+    """Which dead letters: all that fit what is given. `failure` is one of hub.model.Failure, `since` when it failed."""
 
     handler: str | None = None
     queue: str | None = None
@@ -142,7 +142,7 @@ class Records:
         return {"queues": _by_first(queues), "handlers": _by_first(handlers)}
 
     async def depth(self, most: int = _MOST) -> int:
-        """How many rows wait for a worker, for back-pressure. Counts no further than `most` open ones and as many behind
+        """How many rows wait for a worker, for back-pressure. Counts up to `most` open ones and as many more behind
         their ordering keys: choose it a little above the mark that matters."""
         depth: int = (await self._read("depth", most=most))[0][0]
         return depth

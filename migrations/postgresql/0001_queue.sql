@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS queue_jobs (
     priority        integer      NOT NULL DEFAULT 0,
     maxretries      integer      CHECK (maxretries >= 0),  -- NULL: the handler's, else jobs.max_retries
     retrycount      integer      NOT NULL DEFAULT 0,
-    scheduledat     timestamptz,
+    scheduledat     timestamptz  CHECK (scheduledat >= '0001-01-01 00:00+00' AND scheduledat < '10000-01-01 00:00+00'),
     startedat       timestamptz,
     completedat     timestamptz,
     lasterror       text,

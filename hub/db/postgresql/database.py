@@ -23,7 +23,7 @@ from hub.db.postgresql.listener import Listener
 from hub.db.postgresql.slots import JobSlots
 from hub.db.settings import DatabaseSettings
 from hub.db.url import Address, parse
-from hub.errors import HubError
+from hub.errors import HubError, Rejected
 from hub.ports import JobTransaction, Row, Rows, Runner, Statement
 
 # claim, finish, ingest and reads may be under way at once; more only makes the server switch between them
@@ -94,7 +94,10 @@ class PostgresDatabase:
 
     async def load(self, table: str, columns: Sequence[str], rows: Rows, then: Statement, /, **scalars: Any) -> bool:
         async with self._own.lend() as connection, connection.transaction():
-            await connection.copy_records_to_table(table, records=rows, columns=columns)
+            try:
+                await connection.copy_records_to_table(table, records=rows, columns=columns)
+            except (OverflowError, UnicodeEncodeError) as error:  # the driver's, before the server sees the value
+                raise Rejected(f"a value cannot be stored: {error}") from error
             await execute(connection, then, (), scalars)
         return True
 

@@ -5,6 +5,7 @@ Invariant: values are bound, never written into a text.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,8 @@ from hub.errors import Rejected
 from hub.ports import Row, Rows, Statement
 
 _encode = msgspec.json.Encoder().encode
+# SQLite takes JSON text apart as C strings: it would cut the value there without a word.
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def parameters(statement: Statement, rows: Rows, scalars: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,6 +29,8 @@ def parameters(statement: Statement, rows: Rows, scalars: Mapping[str, Any]) -> 
             named["rows"] = _encode(batch(rows)).decode()
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise Rejected(f"a value of {statement.name} cannot be stored: {error}") from error
+        if "\\u0000" in named["rows"] and _NUL.search(named["rows"]):
+            raise Rejected(f"a value of {statement.name} cannot be stored: text with U+0000")
     return named
 
 

@@ -19,7 +19,7 @@ WITH v AS (
         failure = v.failure,
         completedat = CASE WHEN v.statusid IN (3, 4, 6) OR j.cancelrequested THEN clock_timestamp() END,
         scheduledat = CASE WHEN v.delay IS NULL THEN j.scheduledat
-                           ELSE clock_timestamp() + make_interval(secs => v.delay) END,
+                           ELSE clock_timestamp() + make_interval(secs => LEAST(v.delay, 2.5e11)) END,
         gate = CASE WHEN v.delay IS NOT NULL THEN 0 ELSE 3 END,
         unknownsince = CASE WHEN v.unknown THEN COALESCE(j.unknownsince, clock_timestamp()) END,
         cancelrequested = FALSE, leaseuntil = NULL, keyslot = NULL,
