@@ -87,9 +87,7 @@ async def test_synchronous_applications_have_it_too(rig: RigMaker) -> None:
         engine.dispose()
 
     async with rig(noted, poll_interval=0.1) as r:
-        if r.url.startswith("postgresql"):
-            pytest.skip("no synchronous PostgreSQL driver is installed; install psycopg to see this one run")
-        await asyncio.to_thread(of_the_application, r.url)
+        await asyncio.to_thread(of_the_application, r.url.replace("postgresql://", "postgresql+psycopg://"))
         assert (await r.until("by-connection"))["statusid"] == 3
         assert (await r.until("by-session"))["statusid"] == 3
 
