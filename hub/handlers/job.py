@@ -32,7 +32,7 @@ class Job(JobView):
         return self._attempt.transaction.connection
 
     async def driver(self) -> Any:
-        """The database driver's own connection (asyncpg, aiosqlite) of the same transaction."""
+        """The database driver's own connection (asyncpg, the hub's own for SQLite) of the same transaction."""
         return await self._attempt.transaction.driver()
 
     async def step(self, name: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
