@@ -55,3 +55,10 @@ async def postgres_rig(postgres_url: str) -> AsyncIterator[Rig]:
     """For what only a database with several writers can show."""
     async with rig_on(postgres_url) as rig:
         yield rig
+
+
+@pytest.fixture
+async def sqlite_rig(sqlite_url: str) -> AsyncIterator[Rig]:
+    """For what follows from one process having the file."""
+    async with rig_on(sqlite_url) as rig:
+        yield rig

@@ -1,0 +1,251 @@
+"""Ordering keys: one job of a key at a time, in the order of arrival, and no key is left behind."""
+
+import asyncio
+from collections import defaultdict
+from datetime import timedelta
+
+import pytest
+
+from hub.errors import AlreadyExists, TransactionConflict
+from hub.model import Claim, Status
+from hub.queue.store import Store, in_runs
+from tests.conformance.store.rig import FAR, PAST, Rig, ids
+
+
+async def finish(rig: Rig, *claims: Claim) -> None:
+    """Complete and release, as a worker does."""
+    await rig.complete(*claims)
+    await rig.store.release({claim.orderingkey for claim in claims if claim.orderingkey is not None})
+
+
+async def drain(rig: Rig) -> list[str]:
+    """Run everything; the ids in the order in which they ran."""
+    order: list[str] = []
+    while claims := (await rig.store.claim("default", 10)).claims:
+        for run in in_runs(claims):
+            order += ids(run)
+            await finish(rig, *run)
+    return order
+
+
+async def test_a_key_runs_in_the_order_of_arrival(rig: Rig) -> None:
+    expected = await rig.add(*(rig.new(orderingkey="k") for _ in range(25)))
+    assert await drain(rig) == expected
+
+
+async def test_arrival_beats_priority_within_a_key(rig: Rig) -> None:
+    expected = await rig.add(*(rig.new(orderingkey="k", priority=number) for number in range(5)))
+    assert await drain(rig) == expected
+
+
+async def test_keys_do_not_wait_for_one_another_nor_others_for_them(rig: Rig) -> None:
+    jobs = [rig.new(orderingkey=key) for key in ("a", "a", "b", None, "b", None)]
+    await rig.add(*jobs)
+    taken = await rig.taken()
+    assert {jobs[0].id, jobs[2].id, jobs[3].id, jobs[5].id} <= set(taken)
+
+
+async def test_nobody_else_gets_a_job_of_a_key_that_runs(rig: Rig) -> None:
+    await rig.add(*(rig.new(orderingkey="k") for _ in range(3)))
+    taken = await rig.take(1)
+    await rig.add(rig.new(orderingkey="k"))
+    for _ in range(3):
+        assert await rig.take(store=rig.other) == []
+    await finish(rig, *taken)
+    assert len(await drain(rig)) == 4 - len(taken)
+
+
+async def test_a_run_is_unbroken_and_in_order(postgres_rig: Rig) -> None:
+    rig = postgres_rig
+    expected = await rig.add(*(rig.new(orderingkey="k", priority=-number) for number in range(60)))
+    claims = await rig.take(1)
+    assert ids(claims) == expected[:50]
+    await rig.sql("UPDATE queue_jobs SET queue = 'other' WHERE id = :id", id=expected[52])
+    await finish(rig, *claims)
+    assert await rig.taken() == expected[50:52]
+
+
+async def test_what_was_parked_is_opened_by_the_release(rig: Rig) -> None:
+    (first,) = await rig.add(rig.new(orderingkey="k"))
+    claims = await rig.take()
+    second, third = await rig.add(rig.new(orderingkey="k"), rig.new(orderingkey="k"))
+    assert await rig.take() == []
+    assert [(await rig.job(each))["gate"] for each in (second, third)] == [1, 1]
+    assert await rig.store.ready() == set()
+    await rig.complete(*claims)
+    assert await rig.store.release(["k"]) == {"default"}
+    assert await rig.store.ready() == {"default"}
+    assert await drain(rig) == [second, third]
+    assert await rig.status(first, second, third) == [3, 3, 3]
+
+
+async def test_a_job_that_retries_blocks_its_key(rig: Rig) -> None:
+    first, second = rig.new(orderingkey="k"), rig.new(orderingkey="k")
+    await rig.add(first)
+    (claim,) = await rig.take()
+    await rig.add(second)
+    await rig.retry(claim)
+    await rig.store.release(["k"])
+    assert await rig.taken() == []
+    await rig.due(first.id)
+    assert await drain(rig) == [first.id, second.id]
+
+
+async def test_a_job_that_snoozes_blocks_its_key(rig: Rig) -> None:
+    claim = await rig.one(orderingkey="k")
+    (second,) = await rig.add(rig.new(orderingkey="k"))
+    await rig.snooze(claim, 60.0)
+    await rig.store.release(["k"])
+    assert await rig.taken() == []
+    await rig.due(claim.id)
+    assert await drain(rig) == [claim.id, second]
+
+
+async def test_the_rest_of_a_run_that_stopped_comes_back_behind_the_retry(postgres_rig: Rig) -> None:
+    rig = postgres_rig
+    expected = await rig.add(*(rig.new(orderingkey="k") for _ in range(4)))
+    first, *rest = await rig.take()
+    await rig.store.settle(
+        [
+            rig.end(first, statusid=Status.RETRYING, delay=60.0, retrycount=1, lasterror="e", priority=-1),
+            *(rig.end(claim, statusid=Status.QUEUED, executionid=None) for claim in rest),
+        ]
+    )
+    await rig.store.release(["k"])
+    assert await rig.taken() == []
+    await rig.due(first.id)
+    assert await drain(rig) == expected
+
+
+@pytest.mark.parametrize("end", ["fail", "cancel", "cancel waiting"])
+async def test_a_job_that_failed_or_was_cancelled_lets_its_key_go_on(rig: Rig, end: str) -> None:
+    claim = await rig.one(orderingkey="k")
+    (second,) = await rig.add(rig.new(orderingkey="k"))
+    assert await rig.take() == []
+    match end:
+        case "fail":
+            await rig.fail(claim)
+            await rig.store.release(["k"])
+        case "cancel":
+            await rig.store.settle([rig.end(claim, statusid=Status.CANCELLED, lasterror="c")])
+            await rig.store.release(["k"])
+        case _:
+            await rig.retry(claim)
+            await rig.store.cancel(claim.id, reason="r", actor="a")
+    assert await drain(rig) == [second]
+
+
+async def test_an_inactive_job_does_not_hold_its_key(rig: Rig) -> None:
+    first, second = await rig.add(rig.new(orderingkey="k"), rig.new(orderingkey="k"))
+    await rig.sql("UPDATE queue_jobs SET active = FALSE WHERE id = :id", id=first)
+    assert await drain(rig) == [second]
+
+
+async def test_a_job_scheduled_for_later_does_not_hold_its_key(rig: Rig) -> None:
+    later, now = rig.new(orderingkey="k", scheduledat=FAR), rig.new(orderingkey="k")
+    await rig.add(later, now)
+    await rig.sql(
+        "INSERT INTO queue_jobs (id, handler, queue, orderingkey, scheduledat) "
+        "VALUES ('sql', 'h', 'default', 'k', :at)",
+        at=rig.bind(FAR),
+    )
+    assert await drain(rig) == [now.id]
+    (next_one,) = await rig.add(rig.new(orderingkey="k"))
+    await rig.due(later.id, "sql")
+    assert await drain(rig) == [next_one, later.id, "sql"]
+
+
+async def test_scheduled_jobs_of_a_key_run_in_the_order_of_their_times(rig: Rig) -> None:
+    jobs = [rig.new(orderingkey="k", scheduledat=PAST + timedelta(hours=hours)) for hours in (5, 1, 4, 2, 3)]
+    await rig.add(*jobs)
+    await rig.store.promote()
+    assert await drain(rig) == [jobs[number].id for number in (1, 3, 4, 2, 0)]
+
+
+async def test_the_sweep_opens_keys_whose_release_was_lost_page_by_page(rig: Rig) -> None:
+    keys = ["a", "B", "c-1", "c_2", "Ä", "z", "10", "9"]
+    stuck = {}
+    for key in keys:
+        claim = await rig.one(orderingkey=key)
+        (stuck[key],) = await rig.add(rig.new(orderingkey=key))
+        assert await rig.take() == []
+        await rig.complete(claim)  # and the worker dies before the release
+    healthy = await rig.one(orderingkey="held")
+    await rig.add(rig.new(orderingkey="held"))
+    await rig.take()
+    after, woken, pages = "", set(), 0
+    while True:
+        following, queues = await rig.store.sweep(after, 3)
+        woken |= queues
+        pages += 1
+        if following is None:
+            break
+        after = following
+    assert woken == {"default"}
+    assert pages == 4
+    assert sorted(await rig.taken()) == sorted(stuck.values())
+    assert await rig.status(healthy.id) == [Status.PROCESSING]
+
+
+async def test_a_sweep_leaves_a_retry_to_its_time(rig: Rig) -> None:
+    claim = await rig.one(orderingkey="k")
+    await rig.retry(claim)
+    await rig.sql("UPDATE queue_jobs SET gate = 1 WHERE id = :id", id=claim.id)
+    await rig.store.sweep("")
+    assert await rig.taken() == []
+    await rig.due(claim.id)
+    assert await rig.taken() == [claim.id]
+
+
+async def test_a_release_makes_no_running_job_run_again(rig: Rig) -> None:
+    claim = await rig.one(orderingkey="k")
+    assert await rig.store.release(["k", "unknown"]) == set()
+    assert await rig.take(store=rig.other) == []
+    assert await rig.complete(claim) == {claim.id}
+
+
+async def test_a_job_of_a_dead_worker_holds_its_key_until_it_is_rescued_and_runs_first_then(rig: Rig) -> None:
+    claim = await rig.one(orderingkey="k")
+    (second,) = await rig.add(rig.new(orderingkey="k"))
+    await rig.crash(claim.id)
+    assert await rig.take(store=rig.other) == []
+    (rescued,) = await rig.other.rescue()
+    assert rescued.orderingkey == "k"
+    await rig.other.release(["k"])
+    assert await drain(rig) == [claim.id, second]
+
+
+async def test_two_workers_never_hold_one_key_and_never_break_its_order(postgres_rig: Rig) -> None:
+    rig = postgres_rig
+    keys = [f"{number % 12}" for number in range(600)]
+    await rig.add(*(rig.new(orderingkey=key, payload=f"{number}") for number, key in enumerate(keys)))
+    running: dict[str, str] = {}
+    seen: dict[str, list[int]] = defaultdict(list)
+    left = len(keys)
+
+    async def worker(store: Store) -> None:
+        nonlocal left
+        while left:
+            try:
+                claims = (await store.claim("default", 5)).claims
+            except (AlreadyExists, TransactionConflict):
+                continue  # another took the key's slot first
+            for run in in_runs(claims):
+                key = run[0].orderingkey
+                assert key is not None
+                assert key not in running, "two owners of one key"
+                running[key] = store.settings.owner
+                await asyncio.sleep(0)
+                seen[key] += [int(claim.payload or "") for claim in run]
+                left -= len(run)
+                del running[key]
+                await store.complete([rig.end(claim) for claim in run])
+                await store.release([key])
+            if not claims:
+                await asyncio.sleep(0.001)  # the rest is held by the others
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(worker(rig.worker(f"w{number}", run=number * 3 + 1)) for number in range(5)))
+    assert all(order == sorted(order) for order in seen.values())
+    assert sum(map(len, seen.values())) == len(keys)
+    assert await rig.sql("SELECT id FROM queue_jobs WHERE keyslot IS NOT NULL OR statusid <> 3") == []
