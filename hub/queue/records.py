@@ -264,7 +264,7 @@ def _record(row: Row) -> Record:
         elif name in _BOOLEANS:
             record[name] = bool(value)
     if record["metadata"] is not None:
-        record["metadata"] = msgspec.json.decode(record["metadata"])
+        record["metadata"] = _parsed(record["metadata"])
     record["status"] = Status(record["statusid"]).word
     return record
 
@@ -274,6 +274,13 @@ def _instant(text: str) -> datetime | str:
         return from_text(text)
     except ValueError:
         return text  # SQLite keeps what people write into a column of times, and it must be seen to be mended
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text  # JSON to the database, with a number, say, that is none here
 
 
 def _cut(record: Record) -> None:

@@ -26,7 +26,7 @@ WITH RECURSIVE head (queue, priority, createdon, n) AS (
             SELECT 1 FROM queue_jobs
             WHERE active AND statusid IN (0, 1, 5, 7) AND (gate = 3 OR gate = 0 AND scheduledat IS NULL)
               AND COALESCE(queue, '') = q.queue LIMIT :most::int
-        ) some
+        ) counted
     ) c
     UNION ALL
     SELECT queue, 0, count(*), 0, NULL FROM (
@@ -49,5 +49,5 @@ WITH RECURSIVE head (queue, priority, createdon, n) AS (
 )
 SELECT COALESCE(NULLIF(queue, ''), 'default') AS queue, sum(ready)::bigint AS ready, sum(waiting)::bigint AS waiting,
        sum(processing)::bigint AS processing,
-       GREATEST(0, EXTRACT(EPOCH FROM clock_timestamp() - min(since)))::float8 AS oldest_seconds
+       EXTRACT(EPOCH FROM clock_timestamp() - min(since))::float8 AS oldest_seconds
 FROM part GROUP BY 1

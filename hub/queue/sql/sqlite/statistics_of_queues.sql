@@ -48,5 +48,5 @@ WITH RECURSIVE head (seq, n) AS (
     ) GROUP BY 1
 )
 SELECT COALESCE(NULLIF(queue, ''), 'default') AS queue, sum(ready) AS ready, sum(waiting) AS waiting,
-       sum(processing) AS processing, max(0.0, (julianday('now') - julianday(min(since))) * 86400.0) AS oldest_seconds
+       sum(processing) AS processing, (julianday('now') - julianday(min(since))) * 86400.0 AS oldest_seconds
 FROM part GROUP BY 1
