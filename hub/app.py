@@ -20,10 +20,11 @@ from hub.db import migrator
 from hub.db.engine import open_database
 from hub.db.settings import DatabaseSettings
 from hub.errors import Rejected
-from hub.handlers import system
+from hub.handlers import publish, system
 from hub.handlers.outgoing import Options, request
 from hub.handlers.registry import Registry
-from hub.model import Enqueued, NewJob
+from hub.ingest.intake import Intake
+from hub.model import Enqueued, Message, NewJob
 from hub.ports import Database
 from hub.queue.application import AnyConnection, enqueue_in
 from hub.queue.engine import Engine, EngineSettings
@@ -32,7 +33,7 @@ from hub.queue.records import Records
 from hub.queue.store import StoreSettings
 from hub.queue.upkeep import UpkeepSettings
 from hub.queue.worker import PoolSettings
-from hub.surface import open_http, refuse_unbuilt
+from hub.surface import make_adapters, open_http, open_intake, refuse_unbuilt
 from hub.telemetry import Metrics, NoMetrics, get_logger
 from hub.transitions import Rules
 
@@ -71,7 +72,9 @@ class Hub:
         self.database: Database = open_database(
             configuration.database.url.get_secret_value(), database_settings(configuration), self.clock
         )
+        self.adapters = make_adapters(configuration)
         self.registry = collect(configuration, handlers)
+        self.registry.add(*publish.handlers(self.adapters))
         self.engine = Engine(
             self.database,
             self.registry,
@@ -120,8 +123,11 @@ class Hub:
             starting.push_async_callback(self.database.stop)
             await self.engine.start()
             starting.push_async_callback(self.engine.stop)
+            intake = open_intake(self)
+            if "adapters" in self.roles:
+                await self._start_adapters(intake, starting)
             if {"adapters", "api"} & set(self.roles):
-                server = open_http(self)
+                server = open_http(self, intake)
                 await server.start()
                 starting.push_async_callback(server.stop)
                 self.addresses = [server.address]
@@ -184,7 +190,7 @@ class Hub:
             "uptime_seconds": round(self.clock.monotonic() - self._since, 3),
             "database": {"dialect": self.database.dialect, "reachable": reachable},
             "cache": {"mode": "single-instance"},
-            "adapters": {},
+            "adapters": {name: {"type": one.type} for name, one in self.configuration.adapters.items() if one.enabled},
             "scheduler": {"running": False},
             "recovery": {"enabled": self.configuration.jobs.recovery.enabled},
             "jobs": self.engine.state(),
@@ -197,6 +203,14 @@ class Hub:
         if not await self.engine.store.reachable():
             found.append("the database is away")
         return list(dict.fromkeys(found))
+
+    async def _start_adapters(self, intake: Intake, starting: AsyncExitStack) -> None:
+        async def receive(message: Message) -> None:
+            await intake.take(message)
+
+        for adapter in self.adapters.values():
+            await adapter.start(receive)
+            starting.push_async_callback(adapter.stop)
 
     async def _migrate(self) -> None:
         url = self.configuration.database.url.get_secret_value()

@@ -78,6 +78,18 @@ class Message(msgspec.Struct, kw_only=True, frozen=True):
     timestamp: datetime | None = None
 
 
+class Outgoing(msgspec.Struct, kw_only=True, frozen=True):
+    """What leaves through an adapter. `id` is stable over all attempts, so that receivers can deduplicate by it."""
+
+    id: str
+    to: str
+    topic: str
+    body: bytes
+    content_type: str
+    key: str | None = None
+    headers: Mapping[str, str] = {}
+
+
 class NewJob(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     """A row to be inserted into `queue_jobs`.
 

@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.errors import HubError
-from hub.model import NewJob
+from hub.model import Message, NewJob, Outgoing
 
 Row = Any
 """One row of an answer: by position, by name (`row["id"]`), and iterable. asyncpg.Record and sqlite3.Row are such."""
@@ -128,6 +128,23 @@ class Database(Runner, Protocol):
     async def listen(self, channel: str, heard: Callable[[str], None]) -> None:
         """Call `heard` with the text of each notification on `channel`, until stop; survives reconnects (after one,
         `heard("")` says that some may have been missed). A database without notifications does nothing."""
+        ...
+
+
+Receive = Callable[[Message], Awaitable[None]]
+"""Takes a message in: durable (or quarantined, or filtered) when it returns; only then may a broker be told. Raises
+Saturated and DatabaseUnavailable: the message was not taken, and comes again."""
+
+
+class Adapter(Protocol):
+    """A connection to the outside. It connects, reads, acknowledges, sends and closes; everything else is the core's."""
+
+    async def start(self, receive: Receive) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def send(self, message: Outgoing) -> None:
+        """Returns on the receiver's receipt. Raises Transient to be tried again, Permanent for a dead letter."""
         ...
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Protocol
 
+from hub.adapters.memory import MemoryAdapter
 from hub.api.application import build_application
 from hub.api.server import HttpServer, ServerSettings
 from hub.api.services import ApiServices
@@ -19,14 +20,16 @@ from hub.handlers.registry import Registry
 from hub.ingest.intake import Intake
 from hub.ingest.pressure import Pressure, PressureLimits
 from hub.ingest.route import RouteTable
-from hub.ports import Database
+from hub.ports import Adapter, Database
 from hub.queue.engine import Engine
 from hub.queue.records import Records
 from hub.telemetry import Metrics, get_logger
 
 _log = get_logger("hub")
 
-_BUILT_ADAPTERS = frozenset({"http"})
+_ADAPTERS = {"memory": MemoryAdapter}
+_BUILT_ADAPTERS = frozenset({"http", *_ADAPTERS})
+"""Types of adapters that this version has; `http` is the hub's own port."""
 
 
 class Served(Protocol):
@@ -46,8 +49,17 @@ class Served(Protocol):
     async def unready(self) -> list[str]: ...
 
 
-def open_http(hub: Served) -> HttpServer:
-    """The server of a hub's port, not started yet."""
+def make_adapters(configuration: Configuration) -> dict[str, Adapter]:
+    """The enabled adapters that send and receive by themselves, by name, not started yet."""
+    return {
+        name: _ADAPTERS[adapter.type](name)
+        for name, adapter in configuration.adapters.items()
+        if adapter.enabled and adapter.type in _ADAPTERS
+    }
+
+
+def open_intake(hub: Served) -> Intake:
+    """The way in, for every adapter of the hub."""
     configuration = hub.configuration
     http = configuration.http
     table = RouteTable.compile(
@@ -56,9 +68,16 @@ def open_http(hub: Served) -> HttpServer:
         hub.registry.queues(),
     )
     pressure = Pressure(hub.engine.commit, hub.records.depth, hub.clock, PressureLimits(high_water=http.high_water))
+    return Intake(table, pressure, hub.clock, max_depth=http.max_depth, metrics=hub.metrics)
+
+
+def open_http(hub: Served, intake: Intake) -> HttpServer:
+    """The server of a hub's port, not started yet."""
+    configuration = hub.configuration
+    http = configuration.http
     services = ApiServices(
         configuration=configuration,
-        intake=Intake(table, pressure, hub.clock, max_depth=http.max_depth, metrics=hub.metrics),
+        intake=intake,
         records=hub.records,
         store=hub.engine.store,
         commit=hub.engine.commit,

@@ -97,6 +97,10 @@ class JobView:
         """The payload as it came: text, or bytes where it is no text. Raises PayloadInvalid for broken base64."""
         return payloads.raw(self._claim)
 
+    @property
+    def content_type(self) -> str:
+        return self._claim.contenttype
+
     def json(self) -> Any:
         """The payload as JSON, decoded at each call; None when there is none. Raises PayloadInvalid."""
         return payloads.json(self._claim)

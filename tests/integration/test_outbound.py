@@ -1,0 +1,145 @@
+"""What leaves the hub: after the commit, at least once under one id, retried, and visible when it cannot."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from hub import Hub, Job, handler
+from hub.adapters.memory import MemoryAdapter
+from hub.config import build
+from hub.testing import HubHarness
+
+
+@handler("order.accept")
+async def accept(payload: dict[str, Any], job: Job) -> None:
+    await job.publish(
+        "erp", "orders.accepted", {"id": payload["id"]}, key=str(payload["id"]), headers={"kind": "order"}
+    )
+    if payload.get("fails"):
+        raise ValueError("after publishing")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return url
+
+
+@asynccontextmanager
+async def bridge(url: str) -> AsyncIterator[tuple[HubHarness, MemoryAdapter, MemoryAdapter]]:
+    configuration = build(
+        {
+            "jobs": {"enabled": True, "workers": 4, "poll_interval": "50ms", "max_retries": 4},
+            "http": {"port": 0},
+            "adapters": {"erp": {"type": "memory"}, "plant": {"type": "memory"}},
+            "routes": [
+                {"name": "orders", "from": "plant", "topic": "orders", "handler": "order.accept"},
+                {
+                    "name": "forward", "from": "plant", "topic": "finished", "handler": "publish",
+                    "with": {"to": "erp", "topic": "mes.finished"}, "dedupe_key": "payload.event",
+                },
+            ],
+        },
+        {"DATABASE_URL": url},
+    )  # fmt: skip
+    async with Hub(configuration, handlers=[accept]) as hub:
+        plant, erp = hub.adapters["plant"], hub.adapters["erp"]
+        assert isinstance(plant, MemoryAdapter)
+        assert isinstance(erp, MemoryAdapter)
+        yield HubHarness(hub), plant, erp
+
+
+async def only_job(harness: HubHarness, **where: Any) -> dict[str, Any]:
+    [job], _ = await harness.hub.records.jobs(**where)
+    return await harness.wait(job["id"])
+
+
+async def test_a_message_in_becomes_a_message_out_after_the_commit(database_url: str) -> None:
+    async with bridge(database_url) as (harness, plant, erp):
+        await plant.deliver("orders", b'{"id": 7}', headers={"content-type": "application/json"})
+        [message] = await erp.received(1)
+        assert (message.topic, json.loads(message.body), message.key) == ("orders.accepted", {"id": 7}, "7")
+        assert message.headers == {"kind": "order"}
+        sent = await harness.wait(message.id)
+        assert (sent["statusid"], sent["direction"], sent["queue"]) == (3, "outbound", "external")
+        assert (await harness.wait(sent["parentjobid"]))["protocol"] == "memory"
+
+
+async def test_a_bridge_by_configuration_alone_takes_each_event_once(database_url: str) -> None:
+    async with bridge(database_url) as (harness, plant, erp):
+        for _ in range(3):
+            await plant.deliver("finished", b'{"event": "e1", "part": 5}')
+        await plant.deliver("finished", b'{"event": "e2", "part": 6}')
+        messages = await erp.received(2)
+        assert [(m.topic, m.body) for m in messages] == [
+            ("mes.finished", b'{"event": "e1", "part": 5}'),
+            ("mes.finished", b'{"event": "e2", "part": 6}'),
+        ]
+        assert len((await harness.hub.records.jobs())[0]) == 2
+
+
+async def test_nothing_leaves_when_the_handler_fails(database_url: str) -> None:
+    async with bridge(database_url) as (harness, plant, erp):
+        job = await harness.enqueue("order.accept", {"id": 1, "fails": True}, max_retries=0)
+        assert (await harness.wait(job))["statusid"] == 4
+        await plant.deliver("orders", b'{"id": 2}')
+        assert [json.loads(m.body) for m in await erp.received(1)] == [{"id": 2}]
+
+
+async def test_a_broker_that_is_down_is_tried_again(database_url: str) -> None:
+    async with bridge(database_url) as (harness, plant, erp):
+        erp.up = False
+        await plant.deliver("orders", b'{"id": 7}')
+        while True:
+            rows, _ = await harness.hub.records.histories(handler="publish")
+            if rows:
+                break
+        assert rows[0]["result"] == "Transient: the broker of erp is down"
+        erp.up = True
+        [message] = await erp.received(1)
+        assert json.loads(message.body) == {"id": 7}
+        assert (await harness.wait(message.id))["retrycount"] >= 1
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        ({"to": "nowhere", "topic": "x"}, "nowhere"),
+        ({"to": "erp"}, "metadata.topic"),
+        ({}, "metadata.to"),
+        (None, "metadata.to"),
+    ],
+)
+async def test_a_row_that_goes_nowhere_is_a_dead_letter_that_says_why(
+    sqlite_url: str, metadata: dict[str, str] | None, said: str
+) -> None:
+    async with bridge(sqlite_url) as (harness, _, _erp):
+        job = await harness.enqueue("publish", "x", metadata=metadata)
+        row = await harness.wait(job)
+        assert (row["statusid"], row["failure"]) == (4, "permanent")
+        assert said in row["lasterror"]
+
+
+async def test_an_outbound_row_by_sql_is_sent(sqlite_url: str) -> None:
+    async with bridge(sqlite_url) as (harness, _, erp):
+        async with harness.hub.database.transaction() as connection:
+            await connection.exec_driver_sql(
+                "INSERT INTO queue_jobs (handler, direction, protocol, method, metadata, payload) VALUES ('publish', "
+                """'outbound', 'kafka', 'send', '{"to": "erp", "topic": "orders.accepted"}', '{"id": 7}')"""
+            )
+        [message] = await erp.received(1)
+        assert (message.topic, message.body) == ("orders.accepted", b'{"id": 7}')
+
+
+async def test_a_message_that_no_route_takes_is_kept_with_its_bytes(database_url: str) -> None:
+    async with bridge(database_url) as (harness, plant, _):
+        await plant.deliver("unheard/of", b"\xff\x00raw")
+        dead, _ = await harness.hub.records.dead()
+        assert (dead[0]["handler"], dead[0]["failure"], dead[0]["payloadencoding"]) == (
+            "system.unrouted",
+            "quarantined",
+            "base64",
+        )
