@@ -44,7 +44,10 @@ def build_application(services: ApiServices, *, webhooks: bool = True, api: bool
     limit = RateLimit(http.rate_limit, services.clock)
     app = web.Application(middlewares=[_outermost(guard)])
     for endpoint in endpoints(services, webhooks=webhooks, api=api):
-        app.router.add_route(endpoint.method, endpoint.path, _guarded(endpoint, gate, limit))
+        handler = _guarded(endpoint, gate, limit)
+        app.router.add_route(endpoint.method, endpoint.path, handler)
+        if endpoint.method == "GET":
+            app.router.add_route("HEAD", endpoint.path, handler)
     return app
 
 

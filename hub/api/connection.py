@@ -56,6 +56,11 @@ class Connection(web.RequestHandler):
         self._open.connections.discard(self)
         self._open.ended.set()
 
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being handled."""
+        return self._handling
+
     def begin(self) -> None:
         """A request's head is there."""
         self._handling = True
@@ -70,7 +75,7 @@ class Connection(web.RequestHandler):
     def close_when_idle(self) -> None:
         """End the connection unless a request is being handled; that one's answer will end it."""
         if not self._handling:
-            self.close()
+            self.force_close()
 
     def handle_error(
         self,

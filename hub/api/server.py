@@ -68,6 +68,11 @@ class HttpServer:
         """How many are open now."""
         return len(self._open.connections)
 
+    @property
+    def in_flight(self) -> int:
+        """How many requests are being handled."""
+        return sum(connection.busy for connection in self._open.connections)
+
     async def start(self) -> None:
         """Listen. Raises CannotListen."""
         if self._listening:
@@ -93,7 +98,8 @@ class HttpServer:
 
     async def _drained(self) -> None:
         """Wait until every request in flight is answered; idle connections are closed at once."""
-        await asyncio.sleep(0)  # what has arrived is seen before connections are judged idle
+        for _ in range(3):  # a request that has arrived takes so many turns of the loop until it is being handled
+            await asyncio.sleep(0)
         self._open.closing = True
         for connection in list(self._open.connections):
             connection.close_when_idle()
