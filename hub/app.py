@@ -230,6 +230,9 @@ class _Maintenance:
         self.delete_jobs = hub.records.delete_jobs
         self.retry_failed = hub.records.retry_failed
 
+    async def release_dedupe(self, limit: int) -> int:
+        return await self._hub.records.release_dedupe(self._hub.configuration.jobs.dedupe_retention, limit)
+
     async def health(self) -> dict[str, Any]:
         return await self._hub.health()
 

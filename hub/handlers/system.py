@@ -34,6 +34,10 @@ class Maintenance(Protocol):
         """Queue again up to `limit` jobs that Failed for a passing reason and have retries left."""
         ...
 
+    async def release_dedupe(self, limit: int) -> int:
+        """Forget up to `limit` dedupe keys that are older than they are kept."""
+        ...
+
     async def health(self) -> dict[str, Any]:
         """The state of the hub's parts, with `status` among them: 'ok' or what is wrong, in a word."""
         ...
@@ -67,11 +71,11 @@ def handlers(
 
     @handler("system.cleanup.histories", timeout=3600)
     async def cleanup_histories(payload: RetentionPayload | None, job: Job) -> dict[str, int]:
-        """Delete histories past their retention."""
+        """Delete histories past their retention, and forget dedupe keys past theirs."""
         days = _days(payload.histories if payload else None, standard.histories)
-        return {
-            "histories": await _in_batches(job, "histories", lambda: maintenance.delete_histories(days, batch), batch)
-        }
+        histories = await _in_batches(job, "histories", lambda: maintenance.delete_histories(days, batch), batch)
+        keys = await _in_batches(job, "dedupe keys", lambda: maintenance.release_dedupe(batch), batch)
+        return {"histories": histories, "dedupe_keys": keys}
 
     @handler("system.cleanup.monthly", timeout=3600)
     async def cleanup_monthly(payload: RetentionPayload | None, job: Job) -> dict[str, int]:
