@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from datetime import datetime
 from importlib.resources.abc import Traversable
 
 import msgspec
@@ -21,6 +22,14 @@ _PIECES = re.compile(
     r"(?P<kept>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)|(?P<gap>(?:\s|--[^\n]*|/\*.*?\*/)+)",
     re.DOTALL,
 )
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """A row of hub_migrations; `checksum` is None when the file was run by psql or sqlite3."""
+
+    name: str
+    checksum: str | None
+    applied_at: datetime
 
 
 class Migration(msgspec.Struct, frozen=True):

@@ -14,17 +14,9 @@ from typing import Protocol
 
 import msgspec
 
-from hub.db.migrations import Migration, migrations, whole
+from hub.db.migrations import Migration, Recorded, migrations, whole
 from hub.db.url import Address, parse
 from hub.errors import MigrationError
-
-
-class Recorded(msgspec.Struct, frozen=True):
-    """A row of hub_migrations; `checksum` is None when the file was run by psql or sqlite3."""
-
-    name: str
-    checksum: str | None
-    applied_at: datetime
 
 
 class MigrationState(msgspec.Struct, frozen=True):

@@ -9,14 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from hub.errors import LeaseLost, StepInsideTransaction
 from hub.model import Claim, NewJob
 from hub.ports import JobTransaction
-
-if TYPE_CHECKING:
-    from hub.queue.executor import Executor
+from hub.queue.steps import Steps
 
 
 class Stop(Enum):
@@ -28,15 +26,24 @@ class Stop(Enum):
     LOST = "lost"
 
 
+class Host(Protocol):
+    """What an attempt asks of whoever runs it."""
+
+    steps: Steps
+
+    def begin(self, attempt: Attempt) -> JobTransaction: ...
+
+
 class Attempt:
     """See hub.ports.Attempt for what the handler's Job asks of it.
 
-    `final` tells, once it has ended, that the job has ended with it: the next of its ordering key may run.
-    `unwritten`: its end waits in the settler. `leased` is when its lease was last renewed and `deadline` when its handler has to be through (monotonic seconds).
+    `leased` is when its lease was last renewed and `deadline` when its handler has to be through (monotonic seconds).
+    `unwritten`: its end waits in the settler. `final` tells, once it has ended, that the job has ended with it: the next
+    of its ordering key may run.
     """
 
     __slots__ = (
-        "_executor",
+        "_host",
         "_steps",
         "_task",
         "_timer",
@@ -59,7 +66,7 @@ class Attempt:
         "waits",
     )
 
-    def __init__(self, claim: Claim, executor: Executor, leased: float) -> None:
+    def __init__(self, claim: Claim, host: Host, leased: float) -> None:
         self.claim = claim
         self.leased = leased
         self.started = 0.0
@@ -76,7 +83,7 @@ class Attempt:
         self.unwritten = False
         self.isolation: str | None = None
         self.waits: Callable[[], None] | None = None
-        self._executor = executor
+        self._host = host
         self._transaction: JobTransaction | None = None
         self._steps: dict[str, str | None] | None = None
         self._task: asyncio.Task[Any] | None = None
@@ -87,7 +94,7 @@ class Attempt:
     @property
     def transaction(self) -> JobTransaction:
         if self._transaction is None:
-            self._transaction = self._executor.begin(self)
+            self._transaction = self._host.begin(self)
         return self._transaction
 
     def enqueue(self, job: NewJob) -> None:
@@ -101,16 +108,16 @@ class Attempt:
                 f"step {name!r} came after the first use of job.db: steps are remembered outside the job's transaction"
             )
         if self._steps is None:
-            self._steps = await self._executor.steps.remembered(self.claim.id)
+            self._steps = await self._host.steps.remembered(self.claim.id)
         if name in self._steps:
-            return self._executor.steps.decode(self._steps[name])
+            return self._host.steps.decode(self._steps[name])
         result = await call()
-        text = self._executor.steps.encode(name, result)
-        if not await self._executor.steps.remember(self.claim, name, text):
+        text = self._host.steps.encode(name, result)
+        if not await self._host.steps.remember(self.claim, name, text):
             self.halt(Stop.LOST)
             raise LeaseLost(f"job {self.claim.id} belongs to another worker now")
         self._steps[name] = text
-        return self._executor.steps.decode(text)
+        return self._host.steps.decode(text)
 
     def progress(self, share: float, note: str | None) -> None:
         self.share = min(1.0, max(0.0, share))

@@ -13,8 +13,7 @@ from typing import Any
 
 import asyncpg
 
-from hub.db.migrations import Migration
-from hub.db.migrator import Recorded
+from hub.db.migrations import Migration, Recorded
 from hub.db.postgresql.connections import connect_arguments
 from hub.db.postgresql.faults import translate
 from hub.db.settings import DatabaseSettings

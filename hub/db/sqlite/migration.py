@@ -12,8 +12,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from hub.db.migrations import Migration
-from hub.db.migrator import Recorded
+from hub.db.migrations import Migration, Recorded
 from hub.db.sqlite.connect import check_version, file_of, make_folder, open_reader, open_writer
 from hub.db.sqlite.faults import translate
 from hub.db.sqlite.instants import from_text
