@@ -1,0 +1,215 @@
+"""What `hub check` looks at: the configuration, the handlers, the names that lead from one to the other, the database.
+
+Invariant: nothing is run and nothing is changed; a part that cannot be looked at, because one before it is broken, is
+left out rather than reported wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hub.app import Hub, database_settings
+from hub.cli.session import configured
+from hub.clock import SystemClock
+from hub.config import Configuration, ConfigurationError
+from hub.config.faults import did_you_mean, path_text
+from hub.config.sections.server import RESERVED_CONNECTIONS
+from hub.db import migrator
+from hub.db.engine import open_database
+from hub.db.statement import load
+from hub.db.url import Address, parse
+from hub.errors import HubError, MigrationError, Rejected
+from hub.handlers.mark import HandlersInvalid
+from hub.handlers.registry import Registry
+from hub.surface import unbuilt
+from hub.telemetry import configure_logging
+
+_UNKEYED = {
+    "mqtt": "MQTT with QoS 1",
+    "activemq": "STOMP",
+}
+"""Protocols that deliver a message again without saying that it is the same one."""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """A fault or a warning; `part` is configuration, handlers, references or database."""
+
+    part: str
+    path: str
+    message: str
+    suggestion: str | None = None
+
+
+class Reached(msgspec.Struct):
+    """What the database said. `needed` connections of this configuration, of `connections` (None: no limit)."""
+
+    dialect: str
+    address: str
+    needed: int
+    version: str | None = None
+    latency_ms: float | None = None
+    connections: int | None = None
+    pending: list[str] = []
+
+
+@dataclass
+class Report:
+    """All that was found."""
+
+    file: str | None = None
+    handlers: int | None = None
+    references: int = 0
+    database: Reached | None = None
+    faults: list[Finding] = field(default_factory=list)
+    warnings: list[Finding] = field(default_factory=list)
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "ok": not self.faults,
+            "configuration": self.file,
+            "handlers": self.handlers,
+            "database": self.database,
+            "faults": self.faults,
+            "warnings": self.warnings,
+        }
+
+
+async def examine(file: Path | None, *, connect: bool) -> Report:
+    """Look at everything; `connect`: reach the database too."""
+    configure_logging("error")  # what importing handlers logs is not asked for
+    report = Report(file=str(file) if file else None)
+    try:
+        configuration = configured(file)
+    except ConfigurationError as error:
+        report.file = error.source
+        report.faults += [Finding("configuration", each.path, each.message, each.suggestion) for each in error.faults]
+        return report
+    report.file = str(configuration.file) if configuration.file else None
+    registry = _registry(configuration, report)
+    if registry is not None:
+        report.handlers = len(registry)
+        _look_up(configuration, registry, report)
+    report.warnings += _warnings(configuration)
+    if connect:
+        await _reach(configuration, report)
+    return report
+
+
+# --- handlers ----------------------------------------------------------------------------------------------------
+
+
+def _registry(configuration: Configuration, report: Report) -> Registry | None:
+    """The handlers that a hub of this configuration would have."""
+    try:
+        return Hub(configuration).registry
+    except HandlersInvalid as error:
+        report.faults += [Finding("handlers", "handlers", fault) for fault in error.faults]
+    except HubError as error:
+        place = error.field if isinstance(error, Rejected) and error.field else "database.url"
+        report.faults.append(Finding("configuration", place, str(error)))
+    return None
+
+
+def _look_up(configuration: Configuration, registry: Registry, report: Report) -> None:
+    known = [entry.name for entry in registry]
+    for path, name in _named(configuration):
+        report.references += 1
+        if registry.get(name) is None:
+            near = did_you_mean(name, known) or 'name its module under "handlers"'
+            report.faults.append(Finding("references", path, f"there is no handler {name!r}", near))
+
+
+def _named(configuration: Configuration) -> Iterator[tuple[str, str]]:
+    """(place, handler) for everything in the configuration that names a handler."""
+    yield "jobs.default_handler", configuration.jobs.default_handler
+    for index, route in enumerate(configuration.routes):
+        if route.handler is not None:
+            yield path_text(("routes", index, "handler")), route.handler
+    for section in ("resource_types", "schedules", "templates"):
+        for name, work in getattr(configuration, section).items():
+            yield path_text((section, name, "handler")), work.handler
+    for name, workflow in configuration.workflows.items():
+        for index, step in enumerate(workflow.steps):
+            yield path_text(("workflows", name, "steps", index, "handler")), step.handler
+
+
+def _warnings(configuration: Configuration) -> Iterator[Finding]:
+    for index, route in enumerate(configuration.routes):
+        adapter = configuration.adapters.get(route.from_)
+        protocol = _UNKEYED.get(adapter.type) if adapter is not None else None
+        if protocol is not None and route.dedupe_key is None and not route.drop:
+            message = f"without a dedupe key, a message that {protocol} delivers twice becomes two jobs"
+            yield Finding(
+                "references", path_text(("routes", index, "dedupe_key")), message, '"dedupe_key": "payload.id"'
+            )
+    for what in unbuilt(configuration):
+        yield Finding("configuration", what.partition(":")[0], f"not in this version: {what.partition(': ')[2]}")
+    if not configuration.jobs.enabled:
+        yield Finding("configuration", "jobs.enabled", "is false: jobs are taken in, none is run")
+
+
+# --- database ----------------------------------------------------------------------------------------------------
+
+
+async def _reach(configuration: Configuration, report: Report) -> None:
+    url = configuration.database.url.get_secret_value()
+    try:
+        address = parse(url)
+        needed = configuration.database.connections * configuration.jobs.processes
+        report.database = found = Reached(address.dialect, address.masked, needed)
+        report.faults += await _migrations(url, configuration, found)
+        if _there(address):
+            await _server(url, configuration, found)
+    except HubError as error:
+        hint = "is it running, and may this user connect?"
+        report.faults.append(Finding("database", "database.url", str(error), hint))
+    else:
+        report.faults += _limit(configuration, found)
+
+
+def _there(address: Address) -> bool:
+    """Looking must not make the file."""
+    return address.dialect != "sqlite" or Path(address.database).exists()
+
+
+async def _migrations(url: str, configuration: Configuration, found: Reached) -> list[Finding]:
+    states = await migrator.status(url)
+    found.pending = [f"{state.version:04d}_{state.name}" for state in states if state.applied_at is None]
+    if found.pending and configuration.database.migrate == "auto":
+        return []  # the next `hub run` brings them in
+    try:
+        await migrator.require_current(url)
+    except MigrationError as error:
+        return [Finding("database", "database.migrate", str(error))]
+    return []
+
+
+async def _server(url: str, configuration: Configuration, found: Reached) -> None:
+    clock = SystemClock()
+    database = open_database(url, database_settings(configuration, exclusive=False), clock)
+    await database.start()
+    try:
+        statement = load("hub.db", database.dialect, "server")
+        await database.read(statement)  # the first one also prepares it
+        begun = clock.monotonic()
+        row = (await database.read(statement))[0]
+        found.latency_ms = round((clock.monotonic() - begun) * 1000, 3)
+        found.version, found.connections = row[0], row[1]
+    finally:
+        await database.stop()
+
+
+def _limit(configuration: Configuration, found: Reached) -> Iterator[Finding]:
+    if found.connections is None or found.needed <= found.connections:
+        return
+    processes = configuration.jobs.processes
+    parts = f"{configuration.database.pool} and {RESERVED_CONNECTIONS} in reserve"
+    each = f", in each of {processes} processes" if processes > 1 else ""
+    message = f"{found.needed} connections are needed ({parts}{each}), the server gives {found.connections}"
+    yield Finding("database", "database.pool", message, "lower it, or raise max_connections of the server")

@@ -1,0 +1,56 @@
+"""The command `hub`, put together from its parts.
+
+Invariant: importing this imports typer and the declarations of the commands, nothing else of weight.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hub.cli import check, dead, enqueue, init, jobs, migrate, run, schema, status, token
+from hub.cli.command import command, group
+
+_RUNNING = "Run"
+_WORK = "Jobs"
+_SETUP = "Set up"
+
+app = group(
+    "An event-driven integration hub: every message becomes one durable row, every row one committed effect.\n\n"
+    "New here? `hub init DIR` makes a project, `hub run` runs it.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from hub.app import version
+
+        print(f"hub {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _hub(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass  # the option's callback has done it
+
+
+command(app, "run", examples=run.EXAMPLES, rich_help_panel=_RUNNING)(run.run)
+command(app, "status", examples=status.EXAMPLES, rich_help_panel=_RUNNING)(status.status)
+command(app, "enqueue", examples=enqueue.EXAMPLES, rich_help_panel=_WORK)(enqueue.enqueue)
+app.add_typer(jobs.app, name="jobs", rich_help_panel=_WORK)
+app.add_typer(dead.app, name="dead", rich_help_panel=_WORK)
+command(app, "init", examples=init.EXAMPLES, rich_help_panel=_SETUP)(init.init)
+command(app, "check", examples=check.EXAMPLES, rich_help_panel=_SETUP)(check.check)
+command(app, "migrate", examples=migrate.EXAMPLES, rich_help_panel=_SETUP)(migrate.migrate)
+command(app, "schema", examples=schema.EXAMPLES, rich_help_panel=_SETUP)(schema.schema)
+app.add_typer(token.app, name="token", rich_help_panel=_SETUP)
+
+
+def main() -> None:
+    """The entry of the console script and of `python -m hub`."""
+    app(prog_name="hub")

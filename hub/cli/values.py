@@ -1,0 +1,86 @@
+"""What options accept, from their text to a value.
+
+Invariant: a text that cannot be understood is told with the option's name and an example of what can.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import typer
+
+from hub.clock import SystemClock
+
+
+class Names(tuple[str, ...]):
+    """Names that stood in one text, separated by commas."""
+
+
+def names(text: str) -> Names:
+    """`a,b, c` as names."""
+    found = [name.strip() for name in text.split(",")]
+    if not all(found):
+        raise typer.BadParameter('names separated by commas, like "default,critical"')
+    return Names(found)
+
+
+def duration(text: str) -> float:
+    """Seconds: a number of them, or text as in the configuration."""
+    from hub.config.faults import Invalid
+    from hub.config.values import seconds
+
+    try:
+        return seconds(float(text) if text.replace(".", "", 1).isdecimal() else text)
+    except Invalid as error:
+        raise typer.BadParameter(f"{error}; write it like 500ms, 30s, 5m, 2h, 7d") from None
+
+
+def positive_duration(text: str) -> float:
+    """As `duration`, and more than 0."""
+    if (found := duration(text)) > 0:
+        return found
+    raise typer.BadParameter("must be longer than 0")
+
+
+def instant(text: str) -> datetime:
+    """A time; without a zone it is UTC."""
+    try:
+        found = datetime.fromisoformat(text)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"{text!r} is no time; write it like 2026-01-31T08:00:00Z") from None
+
+
+def past(text: str) -> datetime:
+    """A time, or how long ago it was."""
+    if text[:1].isdecimal() and text[-1:].isalpha() and "T" not in text:
+        return SystemClock().now() - timedelta(seconds=duration(text))
+    try:
+        return instant(text)
+    except typer.BadParameter:
+        raise typer.BadParameter(
+            f"{text!r} is neither a length of time like 30m, 2h, 7d, nor a time like 2026-01-31T08:00:00Z"
+        ) from None
+
+
+def status(text: str) -> int:
+    """A status by its word."""
+    from hub.config.faults import did_you_mean
+    from hub.model import Status
+
+    words = {each.word: each.value for each in Status}
+    if text.lower() in words:
+        return words[text.lower()]
+    raise typer.BadParameter(
+        f"there is no status {text!r}: {did_you_mean(text, words) or 'choose from ' + ', '.join(words)}"
+    )
+
+
+def json_object(text: str) -> dict[str, object]:
+    """A JSON object."""
+    import msgspec
+
+    try:
+        return msgspec.json.decode(text, type=dict[str, object])
+    except msgspec.DecodeError as error:
+        raise typer.BadParameter(f"expected a JSON object: {error}") from None

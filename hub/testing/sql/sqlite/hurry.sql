@@ -1,0 +1,4 @@
+-- Let everything that waits for its time be due now: a test does not wait for a retry. Plan: qj_due.
+UPDATE queue_jobs SET scheduledat = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+WHERE scheduledat > strftime('%Y-%m-%dT%H:%M:%fZ', 'now') AND scheduledat IS NOT NULL AND gate = 0
+    AND statusid IN (0, 1, 5, 7) RETURNING id
