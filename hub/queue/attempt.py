@@ -38,8 +38,8 @@ class Attempt:
     """See hub.ports.Attempt for what the handler's Job asks of it.
 
     `leased` is when its lease was last renewed and `deadline` when its handler has to be through (monotonic seconds).
-    `unwritten`: its end waits in the settler. `final` tells, once it has ended, that the job has ended with it: the next
-    of its ordering key may run.
+    `unwritten`: its end waits in the settler. `final` tells, once it has ended, that the job has ended with it: the
+    next of its ordering key may run.
     """
 
     __slots__ = (
