@@ -1,15 +1,7 @@
-"""The slots of job transactions: held connections under SQLAlchemy, handed from job to job.
-
-Invariant: at most `pool` of them; a slot is lent to one job at a time, first come first served, and a slot whose
-connection is in doubt is closed, never lent again. A transaction that was begun ahead is handed to a job that waits at
-that moment, never kept: its now() would grow old.
-"""
+"""The slots of job transactions on PostgreSQL."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections import deque
 from typing import Any
 
 import asyncpg
@@ -18,162 +10,42 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from hub.clock import Clock
 from hub.db.postgresql.faults import translate
 from hub.db.settings import DatabaseSettings
-from hub.errors import DatabaseUnavailable
-
-_log = logging.getLogger("hub.db")
+from hub.db.slots import Slot, Slots
 
 
-class JobSlot:
-    """One connection: `connection` as SQLAlchemy adapts it, `driver` as asyncpg made it."""
-
-    __slots__ = ("begun", "connection", "driver", "expired", "name", "prepared", "since", "warned")
+class JobSlot(Slot):
+    """`connection` is it as SQLAlchemy adapts it, `driver` as asyncpg made it."""
 
     def __init__(self, connection: Any) -> None:
+        super().__init__()
         self.connection = connection
         self.driver: asyncpg.Connection[Any] = connection.driver_connection
-        self.begun = False
         self.prepared: set[str] = set()
-        self.since = 0.0
-        self.name = ""
-        self.warned = False
-        self.expired = False
+
+    async def begin(self, isolation: str | None) -> None:
+        try:
+            await self.driver.execute(f"BEGIN ISOLATION LEVEL {isolation}" if isolation else "BEGIN")
+        except Exception as error:
+            raise translate(error) or error from error
+
+    async def isolate(self, isolation: str) -> None:
+        await self.driver.execute(f"SET TRANSACTION ISOLATION LEVEL {isolation}")
 
     def close(self) -> None:
-        """Cut the connection, whatever it is doing."""
         if self.connection.dbapi_connection is not None:
             self.connection.invalidate()
         self.driver.terminate()
 
 
-class JobSlots:
-    """Lends slots with a transaction begun."""
+class JobSlots(Slots[JobSlot]):
+    """See hub.db.slots."""
 
     def __init__(self, engine: AsyncEngine, settings: DatabaseSettings, clock: Clock) -> None:
+        super().__init__(settings, clock)
         self._engine = engine
-        self._settings = settings
-        self._clock = clock
-        self._idle: list[JobSlot] = []
-        self._busy: set[JobSlot] = set()
-        self._opening = 0
-        self._waiters: deque[asyncio.Future[JobSlot | None]] = deque()
-        self._watch: asyncio.TimerHandle | None = None
 
-    @property
-    def wanted(self) -> bool:
-        """Whether a job waits for a slot at this moment."""
-        return bool(self._waiters)
-
-    async def begin(self, name: str, isolation: str | None = None) -> JobSlot:
-        """A slot in a transaction of its own, for the job called `name`; raises DatabaseUnavailable."""
-        slot = await self._get()
+    async def open(self) -> JobSlot:
         try:
-            if slot.begun:
-                slot.begun = False
-                if isolation is not None:
-                    await slot.driver.execute(f"SET TRANSACTION ISOLATION LEVEL {isolation}")
-            else:
-                slot = await self._send_begin(slot, f"BEGIN ISOLATION LEVEL {isolation}" if isolation else "BEGIN")
-        except BaseException:
-            self.discard(slot)
-            raise
-        slot.name, slot.warned, slot.since = name, False, self._clock.monotonic()
-        if self._watch is None:
-            self._watch = asyncio.get_running_loop().call_later(1.0, self._look)
-        return slot
-
-    def put(self, slot: JobSlot) -> None:
-        """Take a slot back whose transaction has ended (or, with `begun`, has just begun for whoever waits)."""
-        waiter = self._next_waiter()
-        if waiter is not None:
-            waiter.set_result(slot)
-        elif slot.begun:
-            self.discard(slot)
-        else:
-            self._busy.discard(slot)
-            self._idle.append(slot)
-
-    def discard(self, slot: JobSlot) -> None:
-        """Close a slot's connection; whoever waits may open another."""
-        self._busy.discard(slot)
-        slot.close()
-        waiter = self._next_waiter()
-        if waiter is not None:
-            waiter.set_result(None)
-
-    async def close(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-        for slot in [*self._idle, *self._busy]:
-            slot.close()
-        self._idle.clear()
-
-    async def _get(self) -> JobSlot:
-        while True:
-            if self._idle:
-                slot = self._idle.pop()
-                self._busy.add(slot)
-                return slot
-            if len(self._busy) + self._opening < self._settings.pool:
-                return await self._open()
-            waiter: asyncio.Future[JobSlot | None] = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
-            try:
-                handed = await waiter
-            except asyncio.CancelledError:
-                if waiter.done() and not waiter.cancelled() and (lost := waiter.result()) is not None:
-                    self.put(lost)
-                raise
-            if handed is not None:
-                return handed
-
-    def _next_waiter(self) -> asyncio.Future[JobSlot | None] | None:
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                return waiter
-        return None
-
-    async def _open(self) -> JobSlot:
-        self._opening += 1
-        try:
-            slot = JobSlot(await self._engine.raw_connection())
+            return JobSlot(await self._engine.raw_connection())
         except Exception as error:
             raise translate(error) or error from error
-        finally:
-            self._opening -= 1
-        self._busy.add(slot)
-        return slot
-
-    async def _send_begin(self, slot: JobSlot, begin: str) -> JobSlot:
-        try:
-            await slot.driver.execute(begin)
-        except Exception as error:
-            translated = translate(error)
-            if not isinstance(translated, DatabaseUnavailable):
-                raise
-            # The server may have gone away while the slot lay idle: nothing has run yet, so one fresh try is safe.
-            self._busy.discard(slot)
-            slot.close()
-            slot = await self._open()
-            await slot.driver.execute(begin)
-        return slot
-
-    def _look(self) -> None:
-        """Once a second while jobs hold transactions: name the long ones, end the endless ones."""
-        self._watch = None
-        now = self._clock.monotonic()
-        for slot in list(self._busy):
-            held = now - slot.since
-            if held > self._settings.transaction_timeout:
-                _log.error("job %s held its transaction for %.0f s: its connection is closed", slot.name, held)
-                slot.expired = True
-                slot.close()
-            elif held > self._settings.transaction_warning and not slot.warned:
-                slot.warned = True
-                _log.warning(
-                    "job %s has held its transaction for %.1f s; calls to the outside belong before job.db",
-                    slot.name,
-                    held,
-                )
-        if self._busy:
-            self._watch = asyncio.get_running_loop().call_later(1.0, self._look)
