@@ -1,7 +1,8 @@
-"""One connection of the server: how long a request's head may take, and what unreadable ones are answered.
+"""One connection of the server: how long a request and its answer may take, and what unreadable ones are answered.
 
-Invariant: a connection is always within a deadline: for the head ours, for the body `read_body`'s, between requests
-aiohttp's keep-alive. Bytes that are no HTTP are answered as problem+json and the connection ends.
+Invariant: a connection always has a deadline: for the head and for the answer's leaving those here, for the body
+`read_body`'s, between requests aiohttp's keep-alive. Bytes that are no HTTP are answered as problem+json and the
+connection ends.
 """
 
 from __future__ import annotations
@@ -29,14 +30,15 @@ class Open:
 
 
 class Connection(web.RequestHandler):
-    """`head_timeout` in seconds: from a request's first byte, or from the connection's begin, to the head's end."""
+    """`timeout` in seconds: for a request's head (from its first byte, or the connection's begin), and for sending the
+    answer to a client that reads slowly."""
 
-    __slots__ = ("_deadline", "_handling", "_head_timeout", "_open")
+    __slots__ = ("_deadline", "_handling", "_open", "_timeout")
 
-    def __init__(self, manager: web.Server, open_ones: Open, *, head_timeout: float, **settings: Any) -> None:
+    def __init__(self, manager: web.Server, open_ones: Open, *, timeout: float, **settings: Any) -> None:
         super().__init__(manager, **settings)
         self._open = open_ones
-        self._head_timeout = head_timeout
+        self._timeout = timeout
         self._deadline: asyncio.TimerHandle | None = None
         self._handling = False
 
@@ -77,6 +79,19 @@ class Connection(web.RequestHandler):
         if not self._handling:
             self.force_close()
 
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send the answer; who does not read it in time loses the connection."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await super().finish_response(request, resp, start_time)
+        except TimeoutError:
+            _log.debug("an answer was not read in time", peer=str(self.peername))
+            if self.transport is not None:
+                self.transport.abort()
+            return resp, True
+
     def handle_error(
         self,
         request: web.BaseRequest,
@@ -96,7 +111,7 @@ class Connection(web.RequestHandler):
         return problem(status, "request-malformed", detail, close=True)
 
     def _await_head(self) -> None:
-        self._deadline = asyncio.get_running_loop().call_later(self._head_timeout, self._too_slow)
+        self._deadline = asyncio.get_running_loop().call_later(self._timeout, self._too_slow)
 
     def _too_slow(self) -> None:
         self._deadline = None

@@ -77,9 +77,15 @@ class HttpServer:
         """Listen. Raises CannotListen."""
         if self._listening:
             return
-        sockets = self._bind(await self._resolve())
         self._open = Open()
-        await self._runner.setup()
+        addresses = await self._resolve()
+        sockets = self._bind(addresses)
+        try:
+            await self._runner.setup()
+        except BaseException:
+            for bound in sockets:
+                bound.close()
+            raise
         loop = asyncio.get_running_loop()
         for bound in sockets:
             self._listening.append(await loop.create_server(self._connection, sock=bound, backlog=_BACKLOG))
@@ -122,7 +128,7 @@ class HttpServer:
             server,
             self._open,
             loop=asyncio.get_running_loop(),
-            head_timeout=self._settings.request_timeout,
+            timeout=self._settings.request_timeout,
             keepalive_timeout=self._settings.keep_alive,
             lingering_time=self._settings.lingering,
             access_log=None,

@@ -193,6 +193,18 @@ async def test_what_is_not_there_and_what_is_not_allowed_are_problems(serve_one:
         assert (await hub.call("HEAD", "/health")).status == 200
 
 
+async def test_who_does_not_read_the_answers_loses_the_connection(serve_one: Serve) -> None:
+    async with serve_one(http=QUICK, work=False) as hub:
+        await hub.post("/api/queue", [{"handler": "h", "payload": "x" * 4000} for _ in range(200)])
+        await hub.session.close()
+        _, writer = await hub.connect()
+        writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport, which can
+        writer.write(b"GET /api/queue?limit=200 HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100)
+        async with asyncio.timeout(10):
+            while hub.server.connections:
+                await hub.engine.store.reachable()
+
+
 # --- start and stop -----------------------------------------------------------------------------------------------
 
 
