@@ -198,7 +198,9 @@ class Held:
         self._attempts[attempt.claim.id] = attempt
 
     def drop(self, attempt: Attempt) -> None:
-        self._attempts.pop(attempt.claim.id, None)
+        # A process whose renewals failed may have claimed its own job anew: that attempt goes on.
+        if self._attempts.get(attempt.claim.id) is attempt:
+            del self._attempts[attempt.claim.id]
 
     def get(self, job_id: str) -> Attempt | None:
         return self._attempts.get(job_id)
