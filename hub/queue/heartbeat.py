@@ -18,6 +18,7 @@ from hub.ports import Database, Runner
 from hub.queue.attempt import Attempt, Held, Stop
 from hub.queue.store import Held as HeldRow
 from hub.queue.store import Store
+from hub.queue.watchdog import Watchdog
 
 _log = logging.getLogger("hub.queue")
 
@@ -37,10 +38,12 @@ class Heartbeat:
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._watchdog: Watchdog
         self.failing = False
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._watchdog = Watchdog()
         self._stopped.clear()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self._thread.start()
@@ -59,6 +62,7 @@ class Heartbeat:
         beat = min(self._lease / 6, 5.0)
         async with self._database.apart() as connection:
             while not self._stopped.wait(beat):
+                self._watchdog.look(self._held.all(), self._clock.monotonic(), _GRACE)
                 due = self._due()
                 if due:
                     await self._renew(connection, due)

@@ -1,6 +1,7 @@
 """How jobs run: order, limits, cancellation, shutdown, keys, steps, outbound rows."""
 
 import asyncio
+import time
 
 import pytest
 from sqlalchemy import text
@@ -353,8 +354,8 @@ async def test_progress_is_in_view_while_the_job_runs(rig: RigMaker) -> None:
         job = await r.enqueue("long")
         await said.wait()
         async with asyncio.timeout(10):
-            while (row := await r.job(job))["progress"] is None:
-                await asyncio.sleep(0.05)  # noqa: ASYNC110 - the heartbeat writes it, and tells nobody
+            while (row := await r.job(job))["progress"] is None:  # noqa: ASYNC110 - the heartbeat tells nobody
+                await asyncio.sleep(0.05)
         assert (row["progress"], row["progressnote"]) == (0.5, "half way")
         gate.set()
         assert (await r.until(job))["statusid"] == 3
@@ -375,3 +376,18 @@ async def test_a_crowd_of_empty_jobs_each_ends_once(rig: RigMaker, count: int) -
         await r.ran(count)
         assert runs == count
         assert len(await r.sql("SELECT DISTINCT jobid FROM job_histories")) == count
+
+
+async def test_a_handler_that_blocks_the_loop_is_named_and_keeps_its_lease(
+    rig: RigMaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    @handler("blocks")
+    async def blocks() -> str:
+        time.sleep(2.0)  # noqa: ASYNC251 - the very fault
+        return "through"
+
+    async with rig(blocks, lease=0.9) as r:
+        row = await r.until(await r.enqueue("blocks"))
+        assert (row["statusid"], row["result"], row["crashcount"]) == (3, '"through"', 0)
+    [said] = [record.getMessage() for record in caplog.records if "event loop is blocked" in record.getMessage()]
+    assert "in blocks" in said

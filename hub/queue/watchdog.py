@@ -1,0 +1,56 @@
+"""Notices, from the heartbeat's thread, what the event loop cannot say itself: that it is blocked, and by whom.
+
+Invariant: it only looks and says so in the log, once for each block and each handler; nothing is interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+import traceback
+from collections.abc import Iterable
+
+from hub.queue.attempt import Attempt
+
+_log = logging.getLogger("hub.queue")
+
+_FRAMES = 3
+
+
+class Watchdog:
+    """`look` is called at every beat; a loop that has not come round since the last one is blocked."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._asked = 0
+        self._answered = 0
+        self._blocked = False
+        self._named: set[str] = set()
+
+    def look(self, attempts: Iterable[Attempt], now: float, grace: float) -> None:
+        """Judge the loop, and the handlers that are past their deadline by more than `grace` seconds."""
+        if self._asked != self._answered and not self._blocked:
+            self._blocked = True
+            _log.warning("the event loop is blocked; heartbeats go on, everything else waits for:\n%s", self._where())
+        elif self._asked == self._answered:
+            self._blocked = False
+            self._asked += 1
+            self._loop.call_soon_threadsafe(self._answer, self._asked)
+        for attempt in attempts:
+            if attempt.deadline is not None and now > attempt.deadline + grace and attempt.claim.id not in self._named:
+                self._named.add(attempt.claim.id)
+                _log.error(
+                    "job %s: its handler %s ignores its time-out; the lease is left to expire, another worker takes it",
+                    attempt.claim.id,
+                    attempt.claim.handler,
+                )
+
+    def _answer(self, asked: int) -> None:
+        self._answered = asked
+
+    def _where(self) -> str:
+        frame = sys._current_frames().get(self._thread)
+        return "".join(traceback.format_stack(frame)[-_FRAMES:]).rstrip() if frame is not None else "(no longer)"
