@@ -44,13 +44,14 @@ async def check(
 def _show(report: Report) -> None:
     from rich.text import Text
 
-    from hub.cli.show import output, pairs
+    from hub.cli.show import output, pairs, printable
 
     console = output()
     console.print(pairs((part, Text.from_markup(text)) for part, text in _summary(report)))
     for title, style, findings in (("fault", "bold red", report.faults), ("warning", "yellow", report.warnings)):
         for finding in findings:
-            console.print(Text.assemble((title, style), " ", (finding.path, "bold"), ": ", finding.message))
+            message = printable(finding.message)
+            console.print(Text.assemble((title, style), " ", (printable(finding.path), "bold"), ": ", message))
             if finding.suggestion:
                 console.print(Text(f"  {finding.suggestion}", style="dim"))
 

@@ -105,8 +105,11 @@ def _count(number: int, noun: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that is no markup, and that the terminal can show."""
+    """Text that is no markup, and that the terminal shows and does not obey."""
     from rich.markup import escape
 
+    from hub.cli.show import printable
+
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
-    return escape(text.encode(encoding, "backslashreplace").decode(encoding))
+    lines = [printable(line) for line in text.splitlines()]
+    return escape("\n  ".join(lines).encode(encoding, "backslashreplace").decode(encoding))

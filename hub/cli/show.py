@@ -52,7 +52,7 @@ def _console(*, stderr: bool) -> Console:
 
 def say(markup: str, plain: str = "") -> None:
     """A line for people, to standard error: markup of rich, then text that may hold anything."""
-    errors().print(Text.from_markup(markup) + (f" {plain}" if plain else ""))
+    errors().print(Text.from_markup(markup) + (f" {printable(plain)}" if plain else ""))
 
 
 def print_json(value: Any) -> None:

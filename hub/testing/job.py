@@ -48,11 +48,11 @@ async def run_job(
     >>> [(message.to, message.topic, message.payload) for message in outcome.outbound]
     [('erp', 'orders.accepted', {'id': 7})]
     """
+    name = name_of(handler)
     known = [*handlers, *([] if isinstance(handler, str) else [handler])]
     async with running_hub(
         handlers=known, database=database, configuration=configuration, roles=["worker"], queues=[_QUEUE]
     ) as hub:
-        name = name_of(handler)
         if hub.hub.registry.get(name) is None:
             raise UnknownHandler(f"no handler {name!r} among those given: pass its module in `handlers`")
         options["queue"] = _QUEUE
