@@ -12,7 +12,7 @@ from hub.clock import SystemClock
 from hub.db.engine import open_database
 from hub.db.sqlite.instants import from_text
 from hub.model import Claim, Failure, NewJob, Settlement, Status
-from hub.ports import Database
+from hub.ports import Database, Statement
 from hub.queue.records import Records
 from hub.queue.store import Store, StoreSettings
 
@@ -63,6 +63,10 @@ class Rig:
         async with self.database.transaction() as connection:
             answer = await connection.execute(text(statement), values)
             return [row._mapping for row in answer] if answer.returns_rows else []
+
+    async def look(self, query: str) -> list[Any]:
+        """The rows of a query without parameters, on a connection that is open already."""
+        return await self.database.read(Statement("look", (query,), (), (), ()))
 
     async def job(self, job_id: str) -> Any:
         rows = await self.sql("SELECT * FROM queue_jobs WHERE id = :id", id=job_id)

@@ -7,7 +7,7 @@ WITH v AS (
         AS v (id, fence, result, executionid, duration, attempt)
 ), done AS (
     UPDATE queue_jobs j SET statusid = 3, result = v.result, completedat = clock_timestamp(), lasterror = NULL,
-        leaseuntil = NULL, keyslot = NULL, unknownsince = NULL, modifiedon = clock_timestamp(),
+        leaseuntil = NULL, keyslot = NULL, unknownsince = NULL, cancelrequested = FALSE, modifiedon = clock_timestamp(),
         rowversionstamp = j.rowversionstamp + 1
     FROM v WHERE j.id = v.id AND j.fence = v.fence AND j.statusid = 2
     RETURNING j.id, j.completedat, v.result, v.executionid, v.duration, v.attempt,

@@ -3,7 +3,7 @@
 -- is not run.
 WITH done AS (
     UPDATE queue_jobs SET statusid = 3, result = :result::text, completedat = clock_timestamp(), lasterror = NULL,
-        leaseuntil = NULL, keyslot = NULL, unknownsince = NULL, modifiedon = clock_timestamp(),
+        leaseuntil = NULL, keyslot = NULL, unknownsince = NULL, cancelrequested = FALSE, modifiedon = clock_timestamp(),
         rowversionstamp = rowversionstamp + 1
     WHERE id = :id::text AND fence = :fence::bigint AND statusid = 2
     RETURNING id, completedat, CASE WHEN :history_input::int > 0 THEN left(payload, :history_input::int) END AS inputdata

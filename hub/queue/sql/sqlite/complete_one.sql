@@ -11,7 +11,7 @@ FROM json_each(:rows) v CROSS JOIN queue_jobs j
 WHERE j.id = v.value ->> 0 AND j.fence = v.value ->> 1 AND j.statusid = 2
 ----
 UPDATE queue_jobs SET statusid = 3, result = v.result, completedat = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
-    lasterror = NULL, leaseuntil = NULL, keyslot = NULL, unknownsince = NULL,
+    lasterror = NULL, leaseuntil = NULL, keyslot = NULL, unknownsince = NULL, cancelrequested = FALSE,
     modifiedon = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), rowversionstamp = rowversionstamp + 1
 FROM (SELECT value ->> 0 AS id, value ->> 1 AS fence, value ->> 2 AS result FROM json_each(:rows)) v
 WHERE queue_jobs.id = v.id AND queue_jobs.fence = v.fence AND statusid = 2
