@@ -186,7 +186,6 @@ class RouteTable:
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes: Sequence[Route] = tuple(routes)
         self._hooks = {route.name: route for route in self.routes if route.kind == "http"}
-        self._kinds = {route.adapter: route.kind for route in self.routes}
 
     @classmethod
     def compile(
@@ -199,10 +198,6 @@ class RouteTable:
     def hook(self, name: str) -> Route | None:
         """The route of that name if it reads an HTTP adapter, where the sender names the route in the URL."""
         return self._hooks.get(name)
-
-    def kind(self, adapter: str) -> str:
-        """The type of an adapter that some route reads, else empty."""
-        return self._kinds.get(adapter, "")
 
     def matching(self, message: Message) -> Iterator[Route]:
         """The routes of the message's adapter and topic, in order; which of them want it their filters say."""

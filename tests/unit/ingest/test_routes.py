@@ -9,7 +9,7 @@ import pytest
 from hub.errors import Rejected
 from hub.ingest.route import Route, RouteTable, receive
 from hub.model import Message, NewJob
-from tests.unit.ingest.conftest import KINDS, Numbered, Tables
+from tests.unit.ingest.conftest import Numbered, Tables
 
 ORDER = {"name": "orders", "from": "web", "handler": "order.processing"}
 
@@ -143,4 +143,3 @@ def test_matching_follows_the_file(table: Tables) -> None:
     )
     hit = found.matching(Message(adapter="plant", protocol="mqtt", body=b"", topic="plant/7"))
     assert [route.name for route in hit] == ["a", "c"]
-    assert found.kind("plant") == KINDS["plant"]
