@@ -7,12 +7,14 @@ worker that works on while others, one after another, are frozen past their leas
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -22,13 +24,13 @@ from hub.model import NewJob
 from hub.queue.store import Store
 from tests.faults.controls import Control
 from tests.faults.engine import Work, storing
-from tests.faults.handlers import KINDS
+from tests.faults.handlers import KINDS, UNHURRIED
 from tests.faults.ledger import Ledger
 from tests.faults.oracle import Verdict, judge
 from tests.faults.outside import Outside
 from tests.faults.points import GROUPED, WORKING, Deed, Point
 from tests.faults.process import Victim
-from tests.faults.waiting import until
+from tests.faults.waiting import until, until_async
 
 SETTLING = 120.0
 _SLICE = 500
@@ -60,7 +62,7 @@ async def insert_async(
 ) -> list[str]:
     clock, kind = SystemClock(), itertools.cycle(kinds)
     ids: list[str] = []
-    async with storing(url) as store:
+    async with storing(url, Work()) as store:
         while len(ids) < count:
             jobs = [message(clock.new_id(), next(kind), extra) for _ in range(min(_SLICE, count - len(ids)))]
             await _insist(store, jobs)
@@ -102,7 +104,7 @@ class Campaign:
         self._folder = folder
         self._seed = seed
         self._random = random.Random(seed)
-        self._work = work or Work()
+        self.work = work or Work()
         self._control = control
         self._lives = itertools.count(1)
         self._landed: Counter[str] = Counter()
@@ -158,6 +160,30 @@ class Campaign:
             self._expect_orderly_end(other)
         return self.settle()
 
+    def robbed(self, jobs: int) -> Tally:
+        """On SQLite, where no lease expires by itself: another one that takes the worker for dead, now and then."""
+        with self.victim() as worker:
+            self._landed["robbed"] += asyncio.run(self._rob(jobs))
+            self.outside.settled(SETTLING)
+            self._expect_orderly_end(worker)
+        return self.settle()
+
+    async def _rob(self, jobs: int) -> int:
+        """How many jobs were taken from the worker that held them, in as many bouts as leave it time to work."""
+        taken = 0
+        async with (
+            storing(self.outside.url, self.work) as store,
+            asyncio.TaskGroup() as group,
+            asyncio.timeout(SETTLING),
+        ):
+            group.create_task(insert_async(self.outside.url, self.ledger, jobs, kinds=[UNHURRIED]))
+            for _ in range(max(10, jobs // 100)):
+                await until_async(lambda: self.outside.count("statusid = 2"), SETTLING, "nobody works")
+                with contextlib.suppress(TransactionConflict):
+                    taken += len(await store.rescue())
+                await asyncio.sleep(self._random.uniform(0.01, 0.1))
+        return taken
+
     def _one_zombie(self, point: Point, jobs: int) -> None:
         zombie = self.victim(point=point, at=1 if point in GROUPED else self._random.randint(1, 3), deed=Deed.STOP)
         with zombie:
@@ -174,10 +200,16 @@ class Campaign:
     # ----------------------------------------------------------------------------------------------------- the pieces
 
     def victim(
-        self, *, point: Point | None = None, at: int = 1, deed: Deed = Deed.KILL, control: Sequence[Control] = ()
+        self,
+        *,
+        point: Point | None = None,
+        at: int = 1,
+        deed: Deed = Deed.KILL,
+        control: Sequence[Control] = (),
+        **work_otherwise: Any,
     ) -> Victim:
-        """A worker with a name of its own."""
-        work = msgspec.structs.replace(self._work, owner=f"life-{next(self._lives)}")
+        """A worker with a name of its own; `work_otherwise` are figures of Work."""
+        work = msgspec.structs.replace(self.work, **{"owner": f"life-{next(self._lives)}", **work_otherwise})
         return Victim(
             self._folder, self.outside.url, work, point=point, at=at, deed=deed, control=[*self._control, *control]
         )
@@ -197,7 +229,7 @@ class Campaign:
                     raise TimeoutError(f"{error}\n{last.output()[-4000:]}") from None
                 self._expect_orderly_end(last)
         until(lambda: self.outside.connections() == 0, 20, "workers are gone, their connections are not")
-        verdict = judge(self.outside.facts(self.ledger, rescue_interval=self._work.rescue_interval))
+        verdict = judge(self.outside.facts(self.ledger, rescue_interval=self.work.rescue_interval))
         return Tally(self._seed, verdict, self._landed, list(self._recoveries()))
 
     def _recoveries(self) -> Iterable[float]:

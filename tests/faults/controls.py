@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -40,16 +40,28 @@ class Control(StrEnum):
 FENCED = ("complete", "complete_one", "settle", "renew")
 
 
-def install(controls: Sequence[Control]) -> None:
-    """Make this process wrong, for good."""
+Patch = Callable[[Any, str, Any], None]
+"""Puts an attribute in place of another: for good, or (pytest's) until the test ends."""
+
+
+def replace(owner: Any, name: str, value: Any) -> None:
+    """For good. A misspelt name must not pass for one."""
+    if not hasattr(owner, name):
+        raise AttributeError(f"{owner.__name__} has no {name} to be replaced")
+    setattr(owner, name, value)
+
+
+def install(controls: Sequence[Control], patch: Patch = replace) -> None:
+    """Make this process wrong."""
     for control in controls:
-        {
+        make_wrong: Callable[[Patch], None] = {
             Control.NO_FENCE: _no_fence,
             Control.EFFECTS_FIRST: _effects_first,
             Control.ANSWER_FIRST: _answer_first,
             Control.NO_DEDUPE: _no_dedupe,
             Control.NO_HEARTBEAT: _no_heartbeat,
-        }[control]()
+        }[control]
+        make_wrong(patch)
 
 
 def without_fence(statement: Statement) -> Statement:
@@ -62,17 +74,17 @@ def without_fence(statement: Statement) -> Statement:
     return msgspec.structs.replace(statement, texts=tuple(texts))
 
 
-def _no_fence() -> None:
+def _no_fence(patch: Patch) -> None:
     load = vars(store)["load"]
 
     def load_without(package: str, dialect: str, name: str) -> Statement:
         statement = load(package, dialect, name)
         return without_fence(statement) if name in FENCED else statement
 
-    _patch(store, "load", load_without)
+    patch(store, "load", load_without)
 
 
-def _effects_first() -> None:
+def _effects_first(patch: Patch) -> None:
     send, commit = PostgresJobTransaction._send, WriteHold.commit
 
     async def send_later(self: PostgresJobTransaction, slot: JobSlot, statement: Statement, row: Sequence[Any]) -> bool:
@@ -88,11 +100,11 @@ def _effects_first() -> None:
         await self.execute(commit_effects)
         return await commit(self, work)
 
-    _patch(PostgresJobTransaction, "_send", send_later)
-    _patch(WriteHold, "commit", commit_later)
+    patch(PostgresJobTransaction, "_send", send_later)
+    patch(WriteHold, "commit", commit_later)
 
 
-def _answer_first() -> None:
+def _answer_first(patch: Patch) -> None:
     enqueue = GroupCommit.enqueue
     under_way: set[asyncio.Task[Enqueued]] = set()
 
@@ -102,23 +114,17 @@ def _answer_first() -> None:
         task.add_done_callback(under_way.discard)
         return Enqueued(job.id)
 
-    _patch(GroupCommit, "enqueue", enqueue_later)
+    patch(GroupCommit, "enqueue", enqueue_later)
 
 
-def _no_dedupe() -> None:
+def _no_dedupe(patch: Patch) -> None:
     enqueue = GroupCommit.enqueue
 
     async def enqueue_anew(self: GroupCommit, job: NewJob) -> Enqueued:
         return await enqueue(self, msgspec.structs.replace(job, dedupekey=None))
 
-    _patch(GroupCommit, "enqueue", enqueue_anew)
+    patch(GroupCommit, "enqueue", enqueue_anew)
 
 
-def _no_heartbeat() -> None:
-    _patch(Heartbeat, "_due", lambda self: [])
-
-
-def _patch(owner: Any, name: str, method: Any) -> None:
-    if not hasattr(owner, name):
-        raise AttributeError(f"{owner.__name__} has no {name} to be wrapped")
-    setattr(owner, name, method)
+def _no_heartbeat(patch: Patch) -> None:
+    patch(Heartbeat, "_due", lambda self: [])

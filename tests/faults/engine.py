@@ -81,11 +81,11 @@ async def running(url: str, work: Work, handlers: Iterable[Callable[..., Any]]) 
 
 
 @asynccontextmanager
-async def storing(url: str) -> AsyncIterator[Store]:
+async def storing(url: str, work: Work) -> AsyncIterator[Store]:
     """A store without a worker, to insert with."""
     database = open_database(url, DatabaseSettings(exclusive=False, application_name="hub-test"), SystemClock())
     await database.start()
     try:
-        yield Store(database, StoreSettings(owner="generator"), Registry())
+        yield Store(database, StoreSettings(owner="generator", max_crashes=work.max_crashes), Registry())
     finally:
         await database.stop()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,10 +24,11 @@ EFFECT = text("INSERT INTO effects (msg_id, jobid, attempt, fence) VALUES (:msg_
 
 EFFECTFUL = "fault.effect"
 PUBLISHING = "fault.publish"
+UNHURRIED = "fault.unhurried"
 EMPTY = "fault.empty"
 KINDS = (EFFECTFUL, EMPTY, EFFECTFUL, PUBLISHING)
 """What a load is made of, over and over. The effect of the empty one is that its job is completed."""
-WITH_EFFECT = (EFFECTFUL, PUBLISHING)
+WITH_EFFECT = (EFFECTFUL, UNHURRIED, PUBLISHING)
 
 
 async def leave_effect(job: Job, msg_id: str) -> None:
@@ -52,10 +54,15 @@ def _counting(trap: Trap) -> Sequence[Callable[..., Any]]:
         await leave_effect(job, payload["id"])
         trap.passing(Point.MID_HANDLER)
 
+    @handler(UNHURRIED)
+    async def unhurried(payload: dict[str, str], job: Job) -> None:
+        await asyncio.sleep(random.uniform(0, 0.1))
+        await leave_effect(job, payload["id"])
+
     @handler(PUBLISHING)
     async def publish(payload: dict[str, str], job: Job) -> None:
         await leave_effect(job, payload["id"])
-        await job.publish("elsewhere", "orders", payload)
+        await job.publish("elsewhere", "orders", {"of": payload["id"]})
         trap.passing(Point.MID_HANDLER)
 
     @handler(EMPTY)
@@ -64,7 +71,7 @@ def _counting(trap: Trap) -> Sequence[Callable[..., Any]]:
     @handler("publish")
     async def deliver() -> None: ...
 
-    return effect, publish, empty, deliver
+    return effect, unhurried, publish, empty, deliver
 
 
 def _misbehaving(trap: Trap) -> Sequence[Callable[..., Any]]:

@@ -23,6 +23,7 @@ from hub.db.sqlite.writer import Work, WriteHold
 from hub.model import Enqueued, NewJob, Settlement
 from hub.queue.group_commit import GroupCommit
 from hub.queue.store import Claimed, Store
+from tests.faults.controls import replace
 
 
 class Point(StrEnum):
@@ -134,8 +135,8 @@ def _around_store(trap: Trap) -> None:
         trap.passing(Point.AFTER_GROUP_COMMIT)
         return done
 
-    _replace(Store, "claim", claim_passing)
-    _replace(Store, "complete", complete_passing)
+    replace(Store, "claim", claim_passing)
+    replace(Store, "complete", complete_passing)
 
 
 def _around_acceptance(trap: Trap) -> None:
@@ -150,8 +151,8 @@ def _around_acceptance(trap: Trap) -> None:
         trap.passing(Point.BEFORE_ANSWER)
         return answer
 
-    _replace(GroupCommit, "_write", write_passing)
-    _replace(GroupCommit, "enqueue", enqueue_passing)
+    replace(GroupCommit, "_write", write_passing)
+    replace(GroupCommit, "enqueue", enqueue_passing)
 
 
 def _around_finish_on_postgresql(trap: Trap) -> None:
@@ -172,7 +173,7 @@ def _around_finish_on_postgresql(trap: Trap) -> None:
         trap.passing(Point.AFTER_COMMIT)
         return answer
 
-    _replace(asyncpg.Connection, "execute", execute_passing)
+    replace(asyncpg.Connection, "execute", execute_passing)
 
 
 def _around_finish_on_sqlite(trap: Trap) -> None:
@@ -189,11 +190,4 @@ def _around_finish_on_sqlite(trap: Trap) -> None:
         trap.passing(Point.AFTER_COMMIT)
         return kept
 
-    _replace(WriteHold, "commit", commit_passing)
-
-
-def _replace(owner: type[Any], name: str, method: Callable[..., Any]) -> None:
-    """A method put in place of another; a misspelt name must not pass for one."""
-    if not hasattr(owner, name):
-        raise AttributeError(f"{owner.__name__} has no {name} to be wrapped")
-    setattr(owner, name, method)
+    replace(WriteHold, "commit", commit_passing)

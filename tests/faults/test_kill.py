@@ -1,4 +1,4 @@
-"""Fault 1: kill -9 at each named place of an attempt. What was accepted takes effect once, whatever a worker had done."""
+"""Fault 1: kill -9 at each named place of an attempt. What was accepted takes effect once, whatever came before."""
 
 from pathlib import Path
 
