@@ -67,7 +67,8 @@ def open_intake(hub: Served) -> Intake:
         {name: adapter.type for name, adapter in configuration.adapters.items() if adapter.enabled},
         hub.registry.queues(),
     )
-    pressure = Pressure(hub.engine.commit, hub.records.depth, hub.clock, PressureLimits(high_water=http.high_water))
+    limits = PressureLimits(high_water=http.high_water)
+    pressure = Pressure(hub.engine.commit, lambda: hub.records.depth(http.high_water + 1), hub.clock, limits)
     return Intake(table, pressure, hub.clock, max_depth=http.max_depth, metrics=hub.metrics)
 
 
@@ -81,6 +82,7 @@ def open_http(hub: Served, intake: Intake) -> HttpServer:
         records=hub.records,
         store=hub.engine.store,
         commit=hub.engine.commit,
+        cancel=hub.engine.cancel,
         woken=hub.engine.woken,
         clock=hub.clock,
         telemetry=hub.metrics,

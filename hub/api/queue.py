@@ -107,7 +107,7 @@ class Queue:
         """200 for a job that waited, 202 for one that runs and was asked to stop; 409 for one that has ended."""
         job_id = identifier(request)
         reason = f"cancelled by {caller.name}"
-        status = await self._services.store.cancel(job_id, reason=reason, actor=caller.name)
+        status = await self._services.cancel(job_id, reason=reason, actor=caller.name)
         if status is None:
             record = await self._record(job_id)
             raise HttpFault(409, "conflict", f"the job has ended: it is {record['status']}")
@@ -138,6 +138,9 @@ class Queue:
     def _job(self, value: Any, caller: Caller, place: str = "") -> NewJob:
         try:
             asked = convert(value, JobRequest)
+            if asked.metadata and "with" in asked.metadata and caller.role < Role.ADMIN:
+                # It holds a route's settings, such as the statement of sql.execute: what only the file says.
+                raise HttpFault(403, "forbidden", "only an admin may set metadata.with", field="metadata.with")
             payload, contenttype, encoding = encoded(asked.payload)
             return NewJob(
                 id=asked.id or self._services.clock.new_id(),

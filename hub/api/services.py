@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from hub.api.access import TokenStore
 from hub.clock import Clock
 from hub.config import Configuration
 from hub.ingest.intake import Intake
+from hub.model import Status
 from hub.queue.group_commit import GroupCommit
 from hub.queue.records import Records
 from hub.queue.store import Store
 from hub.telemetry import Metrics
+
+
+class Cancel(Protocol):
+    """CANCELLED if the job waited, PROCESSING if it runs and was told to stop, None if it is not there or has ended."""
+
+    async def __call__(self, job_id: str, *, reason: str, actor: str) -> Status | None: ...
 
 
 def _nobody_waits(queues: Iterable[str]) -> None:
@@ -32,6 +39,7 @@ class ApiServices:
     records: Records
     store: Store
     commit: GroupCommit
+    cancel: Cancel
     clock: Clock
     telemetry: Metrics
     health: Callable[[], Awaitable[dict[str, Any]]]

@@ -264,6 +264,7 @@ def _services(
         records=records,
         store=engine.store,
         commit=engine.commit,
+        cancel=engine.cancel,
         clock=clock,
         telemetry=metrics,
         health=health,

@@ -55,6 +55,16 @@ async def test_every_address_denies_who_has_no_token_unless_it_is_open(serve_one
         assert await hub.rows() == 2  # operator and admin posted a webhook without a body each
 
 
+async def test_a_routes_own_settings_are_not_an_operators_to_write(serve_one: Serve) -> None:
+    """`metadata.with` holds the statement of sql.execute: whoever may set it may run SQL."""
+    job = {"handler": "sql.execute", "metadata": {"with": {"statement": "DROP TABLE queue_jobs"}}}
+    async with serve_one(auth=AUTH, work=False) as hub:
+        answer = await hub.call("POST", "/api/queue", json=job, headers=bearer("t-operator"))
+        assert (answer.status, answer.problem()["field"]) == (403, "metadata.with")
+        assert (await hub.call("POST", "/api/queue", json=job, headers=bearer("t-admin"))).status == 201
+        assert await hub.rows() == 1
+
+
 @pytest.mark.parametrize(
     "value",
     ["Bearer wrong", "Bearer", "Bearer  ", "Basic dTpw", "t-admin", "bearer " + "x" * 600, "Bearer t-admin, t-admin"],
