@@ -1,0 +1,169 @@
+"""The scheduler of one instance: awake when something is due, when something was changed, and now and then.
+
+Invariant: it keeps nothing that the database does not know, so that any number of instances may run it, and one that
+was stopped or killed anywhere leaves nothing to be put right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import datetime
+
+import msgspec
+
+from hub.clock import Clock
+from hub.db.probe import Probe
+from hub.errors import HubError, Rejected
+from hub.ports import Database
+from hub.scheduler.calendar import OnceSpec, fires
+from hub.scheduler.conditions import Conditions
+from hub.scheduler.definition import first_fire, spec_of
+from hub.scheduler.materialize import Materializer, TickSettings
+from hub.scheduler.schedules import Schedule, Schedules
+from hub.scheduler.store import ScheduleStore
+
+_log = logging.getLogger("hub.scheduler")
+
+CHANNEL = "hub_schedules"
+# What is due and was not taken is in another instance's hands: look again soon, not at once.
+_SOON = 0.05
+
+
+class SchedulerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`check_interval` (s) is the safety net behind notifications; `run`: whether schedules fire in this process."""
+
+    run: bool = True
+    check_interval: float = 60.0
+    tick: TickSettings = TickSettings()
+
+
+class Scheduler:
+    """start, stop; `changed` looks at once. `now` says what time it is: the database's clock, unless a test does."""
+
+    def __init__(
+        self,
+        database: Database,
+        probe: Probe,
+        woken: Callable[[Iterable[str]], None],
+        clock: Clock,
+        settings: SchedulerSettings,
+        now: Callable[[], Awaitable[datetime]] | None = None,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._settings = settings
+        self._store = ScheduleStore(database)
+        self._schedules = Schedules(database)
+        self._now = now or self._store.now
+        self._materializer = Materializer(self._store, clock, woken, settings.tick)
+        self._conditions = Conditions(self._store, self._materializer, probe, self.changed)
+        self._hurried = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._next: datetime | None = None
+        self.failing: str | None = None
+
+    async def start(self, schedules: Mapping[str, Schedule] | None = None) -> None:
+        """Bring the table in step with the configuration's `schedules` (None: leave it), and begin.
+
+        The database is started already. Raises DatabaseUnavailable.
+        """
+        if not self._settings.run or self._task is not None:
+            return
+        if schedules is not None:
+            await self.follow(schedules)
+        await self._database.listen(CHANNEL, lambda _: self.changed())
+        self._task = asyncio.create_task(self._run(), name="scheduler")
+
+    async def stop(self) -> None:
+        """Fires under way are written or not, whole; tolerates never-started and twice."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        await self._conditions.stop()
+
+    def changed(self) -> None:
+        """Rows of `jobs` may have been written: look at once."""
+        self._hurried.set()
+
+    async def follow(self, schedules: Mapping[str, Schedule]) -> None:
+        """Bring the rows that the configuration owns in step with it; those it has no more are disabled."""
+        for name in await self._schedules.follow(schedules):
+            _log.warning(
+                "schedule %s of the configuration is left out: a row of that name is in the table already", name
+            )
+        self.changed()
+
+    async def upcoming(self, job_id: str, count: int = 5) -> list[datetime]:
+        """The next times a schedule (by id or name) would fire, as it stands; none if it is off or over.
+
+        Raises NotFound, and Rejected for a row that says no times.
+        """
+        row, now = await self._store.one(job_id), await self._now()
+        first = first_fire(row, now) if row.live else None
+        if first is None:
+            return []
+        # What is planned holds, unless it is past.
+        first = row.nextrunat if row.nextrunat is not None and row.nextrunat > now else first
+        spec = spec_of(row, now)
+        found = [first] if isinstance(spec, OnceSpec) else [first, *fires(spec, first, count - 1)]
+        found = [at for at in found if row.endat is None or at <= row.endat]
+        return found[: count if row.left is None else min(count, row.left)]
+
+    def state(self) -> dict[str, object]:
+        """What this process does about schedules, for /health and `hub status`."""
+        return {
+            "running": self._task is not None and not self._task.done(),
+            "next": self._next.isoformat() if self._next is not None else None,
+            "fired": self._materializer.fired,
+            "failing": self.failing,
+        }
+
+    async def tick(self) -> float:
+        """Plan and fire what there is; the seconds until there is something again, at most the check interval."""
+        now = await self._now()
+        more = await self._materializer.plan(now)
+        more |= await self._materializer.fire(now)
+        await self._conditions.look(now)
+        if more:
+            return 0.0
+        self._next = await self._store.next(now)
+        if self._next is None:
+            return self._settings.check_interval
+        left = (self._next - now).total_seconds()
+        return min(left if left > 0 else _SOON, self._settings.check_interval)
+
+    async def settled(self) -> None:
+        """Wait for the conditions that are being asked."""
+        await self._conditions.settled()
+
+    async def _run(self) -> None:
+        failures = 0
+        while True:
+            began = self._clock.monotonic()
+            self._hurried.clear()
+            try:
+                pause = await self.tick() - (self._clock.monotonic() - began)
+                failures, self.failing = 0, None
+            except Exception as error:  # a bug must not end all schedules; it is in the log, and in `failing`
+                failures += 1
+                self.failing = f"schedules do not fire: {str(error) or type(error).__name__}"
+                if not isinstance(error, HubError) or isinstance(error, Rejected):
+                    _log.exception("a tick of the scheduler failed")
+                elif failures == 1:
+                    _log.warning("schedules pause: %s", error)
+                await asyncio.sleep(min(5.0, 0.1 * 2**failures) * (0.5 + self._clock.random() / 2))
+                continue
+            await self._wait(pause)
+
+    async def _wait(self, pause: float) -> None:
+        if pause <= 0:
+            await asyncio.sleep(0)
+            return
+        try:
+            async with asyncio.timeout(pause):
+                await self._hurried.wait()
+        except TimeoutError:
+            pass

@@ -1,0 +1,55 @@
+"""The scheduler on each database, migrated once and copied for each test."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from hub.db.migrator import migrate
+from tests.conformance.scheduler.rig import Rig, rig_on
+from tests.servers import PostgresDatabases
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: PostgresDatabases) -> Iterator[str]:
+    name = postgres.unique_name()
+    asyncio.run(migrate(postgres.create_database(name)))
+    yield name
+    postgres.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("scheduler") / "template.db"
+    asyncio.run(migrate(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path, sqlite_template: Path) -> str:
+    """The URL of a migrated SQLite file."""
+    shutil.copy(sqlite_template, tmp_path / "hub.db")
+    return f"sqlite:///{tmp_path / 'hub.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh, migrated database of each kind."""
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return url
+
+
+@pytest.fixture
+async def rig(database_url: str) -> AsyncIterator[Rig]:
+    """A scheduler whose time the test moves; the table `jobs` is empty."""
+    async with rig_on(database_url) as rig:
+        yield rig
+
+
+@pytest.fixture
+async def postgres_rig(postgres_url: str) -> AsyncIterator[Rig]:
+    """For what only a database with several instances can show."""
+    async with rig_on(postgres_url) as rig:
+        yield rig
