@@ -64,7 +64,8 @@ async def enqueue(
     With --lines the rows go in batches of 1,000; a line that is no JSON is told with its number and left out.
     A handler nobody knows is told too, but taken: another instance may have it.
     """
-    from hub.cli.intake import Source, enqueue_lines, enqueue_one
+    from hub.cli.intake import Source, Template, enqueue_one
+    from hub.cli.lines import enqueue_lines
 
     if at is not None and delay is not None:
         raise typer.BadParameter("exclude each other", param_hint="--at and --delay")
@@ -81,8 +82,9 @@ async def enqueue(
         "max_retries": max_retries,
         "timeout": timeout,
     }
-    template = (handler, {name: value for name, value in options.items() if value is not None}, metadata)
+    given = {name: value for name, value in options.items() if value is not None}
+    template = Template(handler, given, metadata, text)
     if lines:
-        await enqueue_lines(config, template, source, text=text, strict=strict, as_json=as_json)
+        await enqueue_lines(config, template, source, strict=strict, as_json=as_json)
     else:
-        await enqueue_one(config, template, source, text=text, as_json=as_json)
+        await enqueue_one(config, template, source, as_json=as_json)

@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from hub.app import Hub, database_settings
-from hub.cli.session import configured
+from hub.app import Hub
+from hub.cli.session import SETTINGS, configured
 from hub.clock import SystemClock
 from hub.config import Configuration, ConfigurationError
 from hub.config.faults import did_you_mean, path_text
@@ -165,7 +165,7 @@ async def _reach(configuration: Configuration, report: Report) -> None:
         report.database = found = Reached(address.dialect, address.masked, needed)
         report.faults += await _migrations(url, configuration, found)
         if _there(address):
-            await _server(url, configuration, found)
+            await _server(url, found)
     except HubError as error:
         hint = "is it running, and may this user connect?"
         report.faults.append(Finding("database", "database.url", str(error), hint))
@@ -190,9 +190,9 @@ async def _migrations(url: str, configuration: Configuration, found: Reached) ->
     return []
 
 
-async def _server(url: str, configuration: Configuration, found: Reached) -> None:
+async def _server(url: str, found: Reached) -> None:
     clock = SystemClock()
-    database = open_database(url, database_settings(configuration, exclusive=False), clock)
+    database = open_database(url, SETTINGS, clock)
     await database.start()
     try:
         statement = load("hub.db", database.dialect, "server")

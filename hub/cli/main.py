@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from hub.cli import check, dead, enqueue, init, jobs, migrate, run, schema, status, token
+from hub.cli import check, dead, enqueue, init, jobs, migrate, run, schema, status, tokens
 from hub.cli.command import command, group
 
 _RUNNING = "Run"
@@ -48,7 +48,7 @@ command(app, "init", examples=init.EXAMPLES, rich_help_panel=_SETUP)(init.init)
 command(app, "check", examples=check.EXAMPLES, rich_help_panel=_SETUP)(check.check)
 command(app, "migrate", examples=migrate.EXAMPLES, rich_help_panel=_SETUP)(migrate.migrate)
 command(app, "schema", examples=schema.EXAMPLES, rich_help_panel=_SETUP)(schema.schema)
-app.add_typer(token.app, name="token", rich_help_panel=_SETUP)
+app.add_typer(tokens.app, name="token", rich_help_panel=_SETUP)
 
 
 def main() -> None:

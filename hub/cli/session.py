@@ -13,14 +13,17 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from hub.app import database_settings
 from hub.config import Configuration, load
 from hub.db import migrator
 from hub.db.engine import open_database
+from hub.db.settings import DatabaseSettings
 from hub.handlers.registry import Registry
 from hub.ports import Database
 from hub.queue.records import Records
 from hub.queue.store import Store, StoreSettings
+
+SETTINGS = DatabaseSettings(exclusive=False, application_name="hub cli")
+"""Beside a running hub, and told apart from it in the server's list of connections."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ async def opened(file: Path | None) -> AsyncIterator[Session]:
     configuration = configured(file)
     url = configuration.database.url.get_secret_value()
     await migrator.require_current(url)
-    database = open_database(url, database_settings(configuration, exclusive=False))
+    database = open_database(url, SETTINGS)
     await database.start()
     try:
         store = Store(database, StoreSettings(owner=actor()), Registry())

@@ -50,9 +50,12 @@ def _console(*, stderr: bool) -> Console:
     return console
 
 
-def say(markup: str, plain: str = "") -> None:
-    """A line for people, to standard error: markup of rich, then text that may hold anything."""
-    errors().print(Text.from_markup(markup) + (f" {printable(plain)}" if plain else ""))
+def say(markup: str, plain: str = "", console: Console | None = None) -> None:
+    """A line for people, to standard error: markup of rich, then text that may hold anything.
+
+    While a progress bar is shown it must go through the bar's own console.
+    """
+    (console or errors()).print(Text.from_markup(markup) + (f" {printable(plain)}" if plain else ""))
 
 
 def print_json(value: Any) -> None:
@@ -64,8 +67,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, right
     """Rows under headings; `right` names the columns of numbers."""
     made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
-        last = column == columns[-1]
-        made.add_column(column, justify="right" if column in right else "left", no_wrap=not last, overflow="ellipsis")
+        # Where the terminal is narrow the last column gives way: rich shrinks first what may be wrapped.
+        made.add_column(column, justify="right" if column in right else "left", no_wrap=column != columns[-1])
     for row in rows:
         made.add_row(*(_cell(cell) for cell in row))
     return made
@@ -78,12 +81,15 @@ def pairs(entries: Iterable[tuple[str, str | Text]]) -> Table:
     made.add_column(overflow="fold")
     for name, value in entries:
         if value:
-            made.add_row(name, _cell(value))
+            made.add_row(name, value if isinstance(value, Text) else Text(printable(value)))
     return made
 
 
 def _cell(value: str | Text) -> Text:
-    return value if isinstance(value, Text) else Text(printable(value))
+    """One line, whatever the column's width."""
+    cell = value if isinstance(value, Text) else Text(printable(value))
+    cell.no_wrap, cell.overflow = True, "ellipsis"
+    return cell
 
 
 def status_text(status: int) -> Text:

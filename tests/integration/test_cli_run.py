@@ -4,9 +4,9 @@ import asyncio
 import json
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -63,15 +63,6 @@ async def start(project: CliProject) -> AsyncIterator[Starter]:
     yield run
     for each in started:
         await each.kill()
-
-
-def statuses(project: CliProject) -> list[tuple[int, int]]:
-    """(statusid, count) straight from the file."""
-    connection = sqlite3.connect(project.url.removeprefix("sqlite:///"))
-    try:
-        return connection.execute("SELECT statusid, count(*) FROM queue_jobs GROUP BY 1 ORDER BY 1").fetchall()
-    finally:
-        connection.close()
 
 
 # --- life --------------------------------------------------------------------------------------------------------
@@ -153,19 +144,32 @@ async def test_only_some_roles_and_queues(project: CliProject, start: Starter) -
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_drains(project: CliProject, start: Starter, number: signal.Signals) -> None:
+    await drained(project, start, number)
+
+
+@pytest.mark.postgres
+async def test_a_signal_drains_on_postgresql(tmp_path: Path, postgres_url: str, start: Starter) -> None:
+    (folder := tmp_path / "postgresql").mkdir()
+    project = CliProject(folder, postgres_url)
+    project.handlers(HANDLERS)
+    project.ok("migrate")
+    await drained(project, start, signal.SIGTERM)
+
+
+async def drained(project: CliProject, start: Starter, number: signal.Signals) -> None:
+    """One job runs and four wait when the signal comes: the one ends, the four are there for others."""
     project.configure(jobs={"workers": 1})
     for _ in range(5):
         project.ok("enqueue", "cli.slow", "0.5")
-    running = await start()
+    running = await start(on=project)
     await running.until("begun")
     running.process.send_signal(number)
     assert await running.ended() == 0
     assert "begun" not in running.said[running.said.index("begun") + 1 :]
-    by_status = dict(statuses(project))
-    assert by_status.pop(3) == 1  # what ran has finished
-    assert 2 not in by_status  # nothing is left behind as running
-    assert sum(by_status.values()) == 4
-    assert set(by_status) <= {0, 1}
+    jobs = project.json("jobs", "list")["data"]
+    assert Counter(job["status"] == "completed" for job in jobs) == {True: 1, False: 4}
+    assert {job["status"] for job in jobs} <= {"completed", "pending", "queued"}
+    assert [job["leaseuntil"] for job in jobs] == [None] * 5
 
 
 async def test_what_takes_longer_than_the_shutdown_is_given_back(project: CliProject, start: Starter) -> None:
@@ -304,6 +308,12 @@ def test_the_package_hides_no_module_of_the_standard_library(project: CliProject
     done = subprocess.run(command, env=project.environment(), capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert "hub" not in Path(done.stdout.split()[1]).parts
+
+
+def test_the_module_of_the_command_is_no_script(project: CliProject) -> None:
+    command = [sys.executable, str(ROOT / "hub" / "cli" / "main.py"), "schema"]
+    done = subprocess.run(command, env=project.environment(), capture_output=True, text=True, timeout=60)
+    assert done.stdout == ""
 
 
 @pytest.mark.parametrize("file", ["hub/__main__.py", "hub/app.py"])

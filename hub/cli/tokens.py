@@ -74,7 +74,7 @@ async def revoke(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Whose token it is.")],
     config: ConfigFile = None,
 ) -> None:
-    """Revoke a token: from now on it opens nothing."""
+    """Revoke a token: it opens nothing any more, once running hubs have forgotten it some seconds later."""
     from hub.cli.session import opened
     from hub.cli.show import say
     from hub.db.tokens import TokenStore
