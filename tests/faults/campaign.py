@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from hub.clock import SystemClock
-from hub.errors import TransactionConflict
+from hub.errors import AlreadyExists, DatabaseUnavailable, TransactionConflict
 from hub.model import NewJob
 from hub.queue.store import Store
 from tests.faults.controls import Control
@@ -72,14 +72,23 @@ async def insert_async(
 
 
 async def _insist(store: Store, jobs: Sequence[NewJob]) -> None:
-    """On SQLite several writers wait for each other in no order, and one may wait too long."""
-    for tries_left in reversed(range(5)):
-        try:
-            await store.enqueue(jobs)
-            return
-        except TransactionConflict:
-            if not tries_left:
-                raise
+    """Once it is known that the batch is committed, through whatever happens to the database meanwhile."""
+    unknown = False
+    async with asyncio.timeout(SETTLING):
+        while True:
+            try:
+                await store.enqueue(jobs)
+                return
+            except TransactionConflict:
+                # On SQLite several writers wait for each other in no order, and one may wait too long.
+                continue
+            except DatabaseUnavailable:
+                unknown = True
+                await asyncio.sleep(0.05)
+            except AlreadyExists:
+                if not unknown:
+                    raise
+                return  # it had been committed, and only the answer was lost
 
 
 def message(id: str, kind: str, extra: dict[str, str] | None = None) -> NewJob:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.outside import Outside
+from tests.faults.scene import Scene
+from tests.servers import Proxy
 
 _URLS = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}
 
@@ -50,3 +52,9 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def seed() -> int:
     return int(os.environ.get("HUB_FAULT_SEED", random.SystemRandom().randrange(10**6)))
+
+
+@pytest.fixture
+def scene(outside_postgres: Outside, postgres_proxy: Proxy, folder: Path) -> Scene:
+    """An engine in the test's own process, behind a proxy."""
+    return Scene(outside_postgres, postgres_proxy, folder)

@@ -26,9 +26,12 @@ EFFECTFUL = "fault.effect"
 PUBLISHING = "fault.publish"
 UNHURRIED = "fault.unhurried"
 EMPTY = "fault.empty"
+GATED = "fault.gated"
+GATED_EMPTY = "fault.gated-empty"
 KINDS = (EFFECTFUL, EMPTY, EFFECTFUL, PUBLISHING)
-"""What a load is made of, over and over. The effect of the empty one is that its job is completed."""
-WITH_EFFECT = (EFFECTFUL, UNHURRIED, PUBLISHING)
+"""What a load is made of, over and over. The effect of one without SQL is that its job is completed."""
+WITH_EFFECT = (EFFECTFUL, UNHURRIED, PUBLISHING, GATED, "fault.block")
+WITHOUT_SQL = (EMPTY, GATED_EMPTY)
 
 
 async def leave_effect(job: Job, msg_id: str) -> None:
@@ -75,13 +78,17 @@ def _counting(trap: Trap) -> Sequence[Callable[..., Any]]:
 
 
 def _misbehaving(trap: Trap) -> Sequence[Callable[..., Any]]:
-    @handler("fault.gated")
+    @handler(GATED)
     async def gated(payload: dict[str, str], job: Job) -> None:
         """Waits before its effect (`gate`), or between its effect and its end (`late`), for a file."""
         await gate(payload.get("gate", "/"))
         await leave_effect(job, payload["id"])
         trap.passing(Point.MID_HANDLER)
         await gate(payload.get("late", "/"))
+
+    @handler(GATED_EMPTY)
+    async def empty_gated(payload: dict[str, str]) -> None:
+        await gate(payload["gate"])
 
     @handler("fault.block")
     async def block(payload: dict[str, str], job: Job) -> None:
@@ -111,7 +118,7 @@ def _misbehaving(trap: Trap) -> Sequence[Callable[..., Any]]:
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(30)
 
-    return gated, block, leave, system_exit, recurse, swallow
+    return gated, empty_gated, block, leave, system_exit, recurse, swallow
 
 
 def recurse_for_ever() -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from tests.faults.handlers import EMPTY, PUBLISHING, WITH_EFFECT
+from tests.faults.handlers import PUBLISHING, WITH_EFFECT, WITHOUT_SQL
 
 COMPLETED, FAILED, CANCELLED = 3, 4, 6
 FINAL = (COMPLETED, FAILED, CANCELLED)
@@ -111,9 +111,9 @@ def judge(facts: Facts) -> Verdict:
 
 
 def _effects_of_messages(facts: Facts) -> Counter[str]:
-    """Message → how often it took effect. The empty handler's effect is its completion."""
+    """Message → how often it took effect. The effect of a handler without SQL is its completion."""
     count = Counter(effect.msg_id for effect in facts.effects)
-    empty = {job.id: job.msg_id for job in facts.jobs if job.handler == EMPTY}
+    empty = {job.id: job.msg_id for job in facts.jobs if job.handler in WITHOUT_SQL}
     count.update(empty[h.jobid] for h in facts.histories if h.statusid == COMPLETED and h.jobid in empty)
     return count
 

@@ -19,10 +19,12 @@ import asyncpg
 from hub.db.migrator import migrate
 from tests.faults.ledger import Ledger
 from tests.faults.oracle import EffectRow, Facts, HistoryRow, JobRow
-from tests.faults.waiting import until
+from tests.faults.waiting import PAUSE, until
 
 _EFFECTS = """CREATE TABLE IF NOT EXISTS effects
     (msg_id text NOT NULL, jobid text NOT NULL, attempt bigint NOT NULL, fence bigint NOT NULL)"""
+# The server is down, or coming back.
+_AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
 _EXPIRED = "lease expired (worker "
 
 
@@ -115,7 +117,7 @@ class Outside(ABC):
 
 
 class OutsidePostgres(Outside):
-    """One connection, made again when it was lost."""
+    """One connection, made again when it was lost: it looks, and may look twice."""
 
     dialect = "postgresql"
 
@@ -151,9 +153,14 @@ class OutsidePostgres(Outside):
         return number
 
     async def _fetch(self, sql: str) -> list[tuple[Any, ...]]:
-        if self._connection is None or self._connection.is_closed():
-            self._connection = await asyncpg.connect(self.url, timeout=10, statement_cache_size=0)
-        return [tuple(row) for row in await self._connection.fetch(sql)]
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    if self._connection is None or self._connection.is_closed():
+                        self._connection = await asyncpg.connect(self.url, timeout=10, statement_cache_size=0)
+                    return [tuple(row) for row in await self._connection.fetch(sql)]
+                except _AWAY:
+                    await asyncio.sleep(PAUSE)
 
 
 class OutsideSqlite(Outside):

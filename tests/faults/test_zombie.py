@@ -11,7 +11,7 @@ from tests.faults import controls
 from tests.faults.campaign import Campaign, insert, insert_async
 from tests.faults.controls import Control
 from tests.faults.engine import Work, running
-from tests.faults.handlers import EFFECTFUL, EMPTY, leave_effect
+from tests.faults.handlers import EFFECTFUL, EMPTY, GATED, leave_effect
 from tests.faults.ledger import Ledger
 from tests.faults.oracle import judge
 from tests.faults.outside import Outside
@@ -87,7 +87,7 @@ def test_a_process_that_cannot_renew_its_leases_commits_nothing(
     gate = folder / "gate"
     with campaign.victim(control=[Control.NO_HEARTBEAT], workers=1) as zombie:
         late = {"late": str(gate)}
-        [job] = insert(outside_postgres.url, campaign.ledger, 1, kinds=["fault.gated"], extra=late)
+        [job] = insert(outside_postgres.url, campaign.ledger, 1, kinds=[GATED], extra=late)
         until(lambda: outside_postgres.count("statusid = 2") == 1, 20, "nobody took the job")
         with campaign.victim() as steady:
             until(lambda: outside_postgres.rescued_from(zombie.work.owner) == 1, 20, "nobody took over")
