@@ -23,7 +23,7 @@ def tree_cpu(pid: int) -> float | None:
     """Seconds of CPU that a process, those below it and those it has collected have used; None where nobody knows."""
     if not _HAS_PROC:
         return None
-    return sum(_cpu(one, collected=True) for one in (pid, *descendants(pid)))
+    return sum(_cpu(one) for one in (*descendants(pid), pid))  # a parent last: it may collect a child meanwhile
 
 
 def children_cpu() -> float:
@@ -40,12 +40,12 @@ def resident(pid: int | str = "self") -> float | None:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _cpu(pid: int, *, collected: bool) -> float:
+def _cpu(pid: int) -> float:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
-    return sum(int(field) for field in fields[11 : 15 if collected else 13]) / _TICK
+    return sum(int(field) for field in fields[11:15]) / _TICK
 
 
 class Foreign:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 from benchmarks.machine import children_cpu
@@ -55,6 +56,7 @@ def transactions(stand: Stand, found: Path, count: int) -> dict[str, float]:
             [*command, "-D", "n=0", "-f", str(script), url],
             capture_output=True, text=True, timeout=stand.sizes.timeout, check=True,
         )  # fmt: skip
+        time.sleep(0.1)  # its connections end, and the server collects what they used
         done = each * CLIENTS
         figures = {"rate": float(_RATE.findall(ended.stdout)[0]), "worker_cpu": (children_cpu() - client) / done * 1e4}
         after = stand.server_cpu()

@@ -110,6 +110,7 @@ class Stand:
             child.go()
             answer = child.answer()
             after = self.server_cpu()
+            child.say("end")
         figures = {**answer, "rate": count / answer["seconds"], "worker_cpu": answer["cpu"] / count * 10_000}
         if before is not None and after is not None:
             figures["server_cpu"] = (after - before) / count * 10_000

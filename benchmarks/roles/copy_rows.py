@@ -29,5 +29,5 @@ async def run(wire: Wire, *, url: str, rows: int, batch: int) -> None:
             values = astuple(hub.new_job("benchmark.empty"))
             records.append(values[:_DELAY] + values[_DELAY + 1 :])
         await connection.copy_records_to_table("queue_copy", records=records, columns=_COLUMNS)
-    wire.tell(meter.read())
+    await wire.done(meter.read())
     await connection.close()

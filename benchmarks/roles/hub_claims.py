@@ -25,7 +25,7 @@ async def run(wire: Wire, *, url: str, jobs: int, batch: int = 200, in_flight: i
         await wire.ready()
         meter = Meter()
         await asyncio.gather(*(work.claim_and_finish() for _ in range(in_flight)))
-        wire.tell({"jobs": work.done, "parts": work.rates(), **work.claims(), **meter.read()})
+        await wire.done({"jobs": work.done, "parts": work.rates(), **work.claims(), **meter.read()})
 
 
 class _Work:

@@ -17,4 +17,4 @@ async def run(wire: Wire, *, url: str, rows: int, batch: int) -> None:
         for begin in range(0, rows, batch):
             count = min(batch, rows - begin)
             await store.enqueue([hub.new_job("benchmark.empty") for _ in range(count)])
-        wire.tell(meter.read())
+        await wire.done(meter.read())

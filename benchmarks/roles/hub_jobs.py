@@ -36,5 +36,5 @@ async def run(wire: Wire, *, url: str, jobs: int, workers: int) -> None:
         await tally.all()
         while engine.state()["held"]:  # noqa: ASYNC110 - nothing tells when the last job is written
             await asyncio.sleep(0.001)
-        wire.tell(meter.read())
+        await wire.done(meter.read())
         await engine.stop()

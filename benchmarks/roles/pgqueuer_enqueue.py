@@ -19,4 +19,4 @@ async def run(wire: Wire, *, url: str, rows: int, batch: int, entrypoint: str = 
         for begin in range(0, rows, batch):
             count = min(batch, rows - begin)
             await queries.enqueue([entrypoint] * count, [pgqueuer.PAYLOAD for _ in range(count)], [0] * count)
-        wire.tell(meter.read())
+        await wire.done(meter.read())

@@ -31,4 +31,4 @@ async def run(wire: Wire, *, url: str, jobs: int, batch: int, pool_size: int = 1
         async with pgqueuer.running(queuer, batch):
             await tally.all()
             await pgqueuer.emptied(handlers_pool)
-            wire.tell(meter.read())
+            await wire.done(meter.read())

@@ -32,6 +32,12 @@ class Wire:
     async def heard(self) -> str:
         return await self._words.get()
 
+    async def done(self, what: dict[str, Any]) -> None:
+        """Tell the result, and wait until the server's CPU has been read: what connections cost at their end is no
+        part of it."""
+        self.tell(what)
+        await self.heard()
+
     def tell(self, what: dict[str, Any]) -> None:
         sys.stdout.write(msgspec.json.encode(what).decode() + "\n")
         sys.stdout.flush()
