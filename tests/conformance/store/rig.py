@@ -48,6 +48,14 @@ class Rig:
     def sqlite(self) -> bool:
         return self.database.dialect == "sqlite"
 
+    @property
+    def postgresql(self) -> bool:
+        return self.database.dialect == "postgresql"
+
+    @property
+    def mysql(self) -> bool:
+        return self.database.dialect == "mysql"
+
     def worker(self, owner: str, **settings: Any) -> Store:
         return Store(self.database, StoreSettings(owner=owner, **settings), Handlers())
 
@@ -86,7 +94,9 @@ class Rig:
 
     def instant(self, value: Any) -> datetime:
         """The value of a column of times."""
-        return from_text(value) if isinstance(value, str) else value
+        if isinstance(value, str):
+            return from_text(value)
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value
 
     # --- time -------------------------------------------------------------------------------------------------------
 
@@ -102,7 +112,7 @@ class Rig:
         for each in ids:
             await self.sql(
                 "UPDATE queue_jobs SET createdon = :at, completedat = CASE WHEN completedat IS NULL THEN NULL "
-                + ("ELSE :at END" if self.sqlite else "ELSE CAST(:at AS timestamptz) END")
+                + ("ELSE CAST(:at AS timestamptz) END" if self.postgresql else "ELSE :at END")
                 + " WHERE id = :id",
                 at=at,
                 id=each,

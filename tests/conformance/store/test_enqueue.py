@@ -299,7 +299,11 @@ async def test_the_documents_statements_run_as_written(rig: Rig) -> None:
         "FROM job_histories jh JOIN queue_jobs qj ON jh.jobid = qj.id ORDER BY jh.startedat DESC LIMIT 100"
     )
     assert [(row["jobid"], row["handler"], row["statusid"]) for row in recent] == [(dead, "data.export.handler", 4)]
-    week_ago = "datetime('now', '-7 days')" if rig.sqlite else "NOW() - INTERVAL '7 days'"
+    week_ago = {
+        "sqlite": "datetime('now', '-7 days')",
+        "postgresql": "NOW() - INTERVAL '7 days'",
+        "mysql": "DATE_SUB(NOW(), INTERVAL 7 DAY)",
+    }[rig.database.dialect]
     (statistics,) = await rig.sql(
         "SELECT qj.handler, COUNT(*) as total_executions, "
         "SUM(CASE WHEN jh.statusid = 3 THEN 1 ELSE 0 END) as successful, "

@@ -4,9 +4,12 @@ import asyncio
 import random
 from collections import defaultdict
 from datetime import timedelta
+from typing import Any
 
+import asyncpg
 import pytest
 
+from hub.db.statement import load
 from hub.errors import AlreadyExists, TransactionConflict
 from hub.model import FINAL, Claim, Settlement, Status
 from hub.queue.store import Store, in_runs
@@ -276,3 +279,88 @@ async def test_workers_side_by_side_never_hold_one_key_break_its_order_or_leave_
     assert arrived == total
     assert all(order == sorted(order) for order in seen.values())
     assert await rig.sql("SELECT id FROM queue_jobs WHERE keyslot IS NOT NULL OR statusid NOT IN (3, 4)") == []
+
+
+# --- the two races that the claim statement guards against, held open by real locks ---------------------------------
+
+
+async def beside(url: str) -> Any:
+    """Another instance's connection."""
+    return await asyncpg.connect(url)
+
+
+async def until_somebody_waits(connection: Any) -> None:
+    """Until a statement in this database waits for a lock."""
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() "
+        "AND pid <> pg_backend_pid()"
+    )
+    async with asyncio.timeout(20):
+        while not await connection.fetchval(waiting):
+            pass
+
+
+def claim_by(store: Store, limit: int = 10) -> list[Any]:
+    """The values of the claim statement, for a connection of the test's own."""
+    values = {
+        "queue": "default", "limit": limit, "run": 0, "owner": store.settings.owner, "lease": 30.0, "max_retries": 3,
+        "queues": "{}", "retries": "{}",
+    }  # fmt: skip
+    return [values[name] for name in load("hub.queue", "postgresql", "claim").order]
+
+
+async def test_a_smaller_arrival_that_shows_up_late_gets_no_second_owner_for_its_key(
+    postgres_rig: Rig, postgres_url: str
+) -> None:
+    """Two sources of one key: the later number is committed and being claimed when the earlier one shows up. The claim
+    of that one cannot see the other claim; only the unique slot can."""
+    rig = postgres_rig
+    late, early = rig.new(orderingkey="k"), rig.new(orderingkey="k")
+    other, observer = await beside(postgres_url), await beside(postgres_url)
+    try:
+        await rig.add(early)
+        transaction = other.transaction()
+        await transaction.start()
+        rows = await other.fetch(load("hub.queue", "postgresql", "claim").texts[0], *claim_by(rig.other))
+        assert [row["id"] for row in rows] == [early.id]
+        await rig.add(late)
+        await rig.sql("UPDATE queue_jobs SET seq = -1 WHERE id = :id", id=late.id)
+        second = asyncio.create_task(rig.store.claim("default", 10))
+        await until_somebody_waits(observer)
+        await transaction.commit()
+        with pytest.raises(AlreadyExists):
+            await second
+        assert await rig.take() == []
+        assert await rig.status(early.id, late.id) == [Status.PROCESSING, Status.PENDING]
+    finally:
+        await other.close()
+        await observer.close()
+
+
+async def test_a_claim_with_an_old_snapshot_parks_nothing_that_a_release_has_opened(
+    postgres_rig: Rig, postgres_url: str
+) -> None:
+    """The finish of the key's first job and its release fall between a claim's snapshot and its locks."""
+    rig = postgres_rig
+    text = load("hub.queue", "postgresql", "claim").texts[0]
+    # the claim stops in the middle, where it has its snapshot and no row yet
+    paused = text.replace(
+        "ORDER BY priority DESC, seq LIMIT",
+        "AND (SELECT pg_advisory_xact_lock(42) IS NOT NULL) ORDER BY priority DESC, seq LIMIT",
+        1,
+    )
+    assert paused != text
+    first = await rig.one(orderingkey="k")
+    (second,) = await rig.add(rig.new(orderingkey="k"))
+    other, observer = await beside(postgres_url), await beside(postgres_url)
+    try:
+        await observer.execute("SELECT pg_advisory_lock(42)")
+        stale = asyncio.create_task(other.fetch(paused, *claim_by(rig.other)))
+        await until_somebody_waits(observer)
+        await finish(rig, first)
+        await observer.execute("SELECT pg_advisory_unlock(42)")
+        assert [row["id"] for row in await stale if row["take"]] == []
+        assert await rig.taken() == [second]
+    finally:
+        await other.close()
+        await observer.close()
