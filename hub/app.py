@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -18,26 +17,20 @@ from hub.clock import Clock, SystemClock
 from hub.config import Configuration, load
 from hub.db import migrator
 from hub.db.engine import open_database
-from hub.db.settings import DatabaseSettings
 from hub.errors import Rejected
 from hub.handlers import publish, system
 from hub.handlers.outgoing import Options, request
-from hub.handlers.registry import Registry
 from hub.ingest.intake import Intake
 from hub.model import Enqueued, Message, NewJob
 from hub.ports import Database
 from hub.queue.application import AnyConnection, enqueue_in
-from hub.queue.engine import Engine, EngineSettings
-from hub.queue.executor import ExecutorSettings
+from hub.queue.engine import Engine
 from hub.queue.records import Records
-from hub.queue.store import StoreSettings
-from hub.queue.upkeep import UpkeepSettings
-from hub.queue.worker import PoolSettings
+from hub.settings import collect, database_settings, engine_settings, retention
 from hub.surface import make_adapters, open_http, open_intake, refuse_unbuilt
 from hub.telemetry import Metrics, NoMetrics, get_logger
-from hub.transitions import Rules
+from hub.version import version
 
-BUILT_IN = "hub.handlers.sql"
 ROLES = ("worker", "scheduler", "adapters", "api")
 
 _log = get_logger("hub")
@@ -69,9 +62,9 @@ class Hub:
         # Containers restart with the same name and pid: the end of an id tells one life from the next.
         self.instance = f"{socket.gethostname()}:{os.getpid()}:{self.clock.new_id()[-6:]}"
         self.metrics: Metrics = Metrics() if configuration.jobs.enable_metrics else NoMetrics()
-        self.database: Database = open_database(
-            configuration.database.url.get_secret_value(), database_settings(configuration), self.clock
-        )
+        url = configuration.database.url.get_secret_value()
+        settings = database_settings(configuration, exclusive="worker" in self.roles)
+        self.database: Database = open_database(url, settings, self.clock)
         self.adapters = make_adapters(configuration)
         self.registry = collect(configuration, handlers)
         self.registry.add(*publish.handlers(self.adapters))
@@ -88,7 +81,7 @@ class Hub:
             dedupe_retention=configuration.jobs.dedupe_retention,
             woken=self.engine.woken,
         )
-        self.registry.add(*system.handlers(_Maintenance(self), _retention(configuration)))
+        self.registry.add(*system.handlers(_Maintenance(self), retention(configuration)))
         self._running = AsyncExitStack()
         self._since = self.clock.monotonic()
         self.addresses: list[str] = []
@@ -235,70 +228,3 @@ class _Maintenance:
 
     async def health(self) -> dict[str, Any]:
         return await self._hub.health()
-
-
-def _retention(configuration: Configuration) -> system.Retention:
-    jobs = configuration.jobs
-    return system.Retention(histories=jobs.job_history_retention_days, jobs=jobs.job_retention_days)
-
-
-def collect(configuration: Configuration, functions: Iterable[Callable[..., Any]] = ()) -> Registry:
-    """The handlers of a configuration, without those that need a running hub. Raises HandlersInvalid with every
-    fault."""
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))  # modules beside the configuration, as `python -m hub` finds them
-    registry = Registry(rules=Rules(unknown_handler_after=configuration.jobs.unknown_handler_after))
-    registry.collect([BUILT_IN, *configuration.handlers])
-    return registry.add(*functions)
-
-
-def database_settings(configuration: Configuration, *, exclusive: bool = True) -> DatabaseSettings:
-    """The `database` section in the database layer's terms; `exclusive`: this process runs jobs (SQLite)."""
-    database = configuration.database
-    return DatabaseSettings(
-        pool=database.pool,
-        transaction_warning=database.transaction_warning,
-        transaction_timeout=database.transaction_timeout,
-        listen_url=database.listen_url.get_secret_value() if database.listen_url is not None else None,
-        exclusive=exclusive,
-    )
-
-
-def engine_settings(
-    configuration: Configuration, instance: str, *, work: bool, only: Collection[str] | None = None
-) -> EngineSettings:
-    """The `jobs` section in the engine's terms."""
-    jobs = configuration.jobs
-    return EngineSettings(
-        store=StoreSettings(
-            owner=instance,
-            lease=jobs.lease,
-            max_retries=jobs.max_retries,
-            max_crashes=jobs.max_crashes,
-            history_input=jobs.history_input,
-        ),
-        pool=PoolSettings(
-            workers=jobs.resolved_workers,
-            queues={name: queue.limit for name, queue in jobs.queues.items()},
-            only=frozenset(only) if only is not None else None,
-            shutdown_timeout=jobs.shutdown_timeout,
-        ),
-        executor=ExecutorSettings(
-            default_timeout=jobs.default_timeout, unknown_handler_after=jobs.unknown_handler_after
-        ),
-        upkeep=UpkeepSettings(
-            poll_interval=jobs.poll_interval, rescue_interval=min(jobs.poll_interval, jobs.lease / 3)
-        ),
-        work=work and jobs.enabled,
-    )
-
-
-def version() -> str:
-    """The installed version of the hub."""
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as installed
-
-    try:
-        return installed("hub")
-    except PackageNotFoundError:
-        return "0+source"

@@ -9,11 +9,12 @@ import platform
 from collections.abc import Collection
 from typing import Any
 
-from hub.app import ROLES, Hub, version
+from hub.app import ROLES, Hub
 from hub.cli.show import errors, pairs
 from hub.config import Configuration
 from hub.db.url import parse
 from hub.telemetry import get_logger
+from hub.version import version
 
 _log = get_logger("hub")
 

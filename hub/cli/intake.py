@@ -106,7 +106,7 @@ async def insert(session: Session, jobs: Sequence[NewJob]) -> list[Enqueued]:
 
 def warn_of_unknown(configuration: Configuration, handler: str) -> None:
     """A misspelt name would wait for an hour and fail then."""
-    from hub.app import collect  # here: it imports all of the hub
+    from hub.settings import collect  # here: it imports all of the hub
 
     try:
         known = [entry.name for entry in collect(configuration)]

@@ -24,7 +24,7 @@ app = group(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from hub.app import version
+        from hub.version import version
 
         print(f"hub {version()}")
         raise typer.Exit

@@ -1,0 +1,81 @@
+"""The configuration's sections in the terms of the layers that they are for.
+
+Invariant: pure, but for `collect`, which imports the modules that the configuration names.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+from hub.config import Configuration
+from hub.db.settings import DatabaseSettings
+from hub.handlers import system
+from hub.handlers.registry import Registry
+from hub.queue.engine import EngineSettings
+from hub.queue.executor import ExecutorSettings
+from hub.queue.store import StoreSettings
+from hub.queue.upkeep import UpkeepSettings
+from hub.queue.worker import PoolSettings
+from hub.transitions import Rules
+
+BUILT_IN = "hub.handlers.sql"
+
+
+def retention(configuration: Configuration) -> system.Retention:
+    """How long what has ended is kept."""
+    jobs = configuration.jobs
+    return system.Retention(histories=jobs.job_history_retention_days, jobs=jobs.job_retention_days)
+
+
+def collect(configuration: Configuration, functions: Iterable[Callable[..., Any]] = ()) -> Registry:
+    """The handlers of a configuration, without those that need a running hub. Raises HandlersInvalid with every
+    fault."""
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # modules beside the configuration, as `python -m hub` finds them
+    registry = Registry(rules=Rules(unknown_handler_after=configuration.jobs.unknown_handler_after))
+    registry.collect([BUILT_IN, *configuration.handlers])
+    return registry.add(*functions)
+
+
+def database_settings(configuration: Configuration, *, exclusive: bool = True) -> DatabaseSettings:
+    """The `database` section in the database layer's terms; `exclusive`: this process runs jobs (SQLite)."""
+    database = configuration.database
+    return DatabaseSettings(
+        pool=database.pool,
+        transaction_warning=database.transaction_warning,
+        transaction_timeout=database.transaction_timeout,
+        listen_url=database.listen_url.get_secret_value() if database.listen_url is not None else None,
+        exclusive=exclusive,
+    )
+
+
+def engine_settings(
+    configuration: Configuration, instance: str, *, work: bool, only: Collection[str] | None = None
+) -> EngineSettings:
+    """The `jobs` section in the engine's terms."""
+    jobs = configuration.jobs
+    return EngineSettings(
+        store=StoreSettings(
+            owner=instance,
+            lease=jobs.lease,
+            max_retries=jobs.max_retries,
+            max_crashes=jobs.max_crashes,
+            history_input=jobs.history_input,
+        ),
+        pool=PoolSettings(
+            workers=jobs.resolved_workers,
+            queues={name: queue.limit for name, queue in jobs.queues.items()},
+            only=frozenset(only) if only is not None else None,
+            shutdown_timeout=jobs.shutdown_timeout,
+        ),
+        executor=ExecutorSettings(
+            default_timeout=jobs.default_timeout, unknown_handler_after=jobs.unknown_handler_after
+        ),
+        upkeep=UpkeepSettings(
+            poll_interval=jobs.poll_interval, rescue_interval=min(jobs.poll_interval, jobs.lease / 3)
+        ),
+        work=work and jobs.enabled,
+    )
