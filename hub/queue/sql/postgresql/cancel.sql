@@ -1,5 +1,5 @@
--- Cancel a job: one that waits is Cancelled at once (with a history row), one that runs is asked to stop. Answers nothing
--- if there is no such job or it has ended already. Plan: primary key.
+-- Cancel a job: one that waits is Cancelled at once (with a history row), one that runs is asked to stop. Answers
+-- nothing if there is no such job or it has ended already. Plan: primary key.
 WITH found AS (
     SELECT id, statusid AS was FROM queue_jobs WHERE id = :id::text AND statusid IN (0, 1, 2, 5, 7) FOR UPDATE
 ), done AS (
@@ -12,7 +12,8 @@ WITH found AS (
     FROM found f WHERE j.id = f.id
     RETURNING j.id, j.statusid, j.orderingkey, j.attemptbase + j.retrycount + j.crashcount AS attempt
 ), history AS (
-    INSERT INTO job_histories (jobid, statusid, startedat, completedat, duration, result, errormessage, retryattempt, executedby)
+    INSERT INTO job_histories (jobid, statusid, startedat, completedat, duration, result, errormessage, retryattempt,
+                               executedby)
     SELECT id, 6, clock_timestamp(), clock_timestamp(), 0, :reason::text, :reason::text, attempt, :actor::text
     FROM done WHERE statusid = 6
 ), told AS (

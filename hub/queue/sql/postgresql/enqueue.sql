@@ -8,7 +8,8 @@ WITH fresh AS (
         parentjobid, typeid, method, protocol, direction, metadata, contenttype, payloadencoding, timeout, traceparent,
         createdby, statusid, lasterror, failure, completedat)
     SELECT id, handler, payload, queue, priority, maxretries,
-           CASE WHEN delay IS NULL THEN scheduledat ELSE clock_timestamp() + make_interval(secs => LEAST(delay, 2.5e11)) END,
+           CASE WHEN delay IS NULL THEN scheduledat
+                ELSE clock_timestamp() + make_interval(secs => LEAST(delay, 2.5e11)) END,
            orderingkey, source, dedupekey, parentjobid, typeid, method, protocol, direction, metadata::jsonb, contenttype,
            payloadencoding, timeout, traceparent, createdby,
            CASE WHEN statusid = 0 AND (scheduledat IS NOT NULL OR delay IS NOT NULL) THEN 7 ELSE statusid END,

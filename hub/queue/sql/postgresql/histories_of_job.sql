@@ -1,6 +1,7 @@
 -- A page of one job's attempts, newest first. Plan: jh_job.
-SELECT h.id, h.jobid, j.handler, h.executionid, h.statusid, h.startedat, h.completedat, h.duration, h.result, h.errormessage,
-       h.retryattempt, h.executedby, left(h.inputdata, :cut::int) AS inputdata, left(h.outputdata, :cut::int) AS outputdata,
+SELECT h.id, h.jobid, j.handler, h.executionid, h.statusid, h.startedat, h.completedat, h.duration, h.result,
+       h.errormessage, h.retryattempt, h.executedby, left(h.inputdata, :cut::int) AS inputdata,
+       left(h.outputdata, :cut::int) AS outputdata,
        h.metadata, h.active, h.referenceid, h.createdby, h.createdon, h.modifiedby, h.modifiedon, h.rowversionstamp
 FROM job_histories h JOIN queue_jobs j ON j.id = h.jobid
 WHERE h.jobid = :job_id::text AND (:cursor::text IS NULL OR h.id < :cursor::text)

@@ -5,7 +5,8 @@ WITH gone AS (
     DELETE FROM queue_jobs WHERE id = ANY (:id::text[]) AND NOT active AND modifiedby = 'purge' RETURNING id
 ), freed AS (
     UPDATE queue_jobs SET dedupekey = NULL
-    WHERE id = ANY (:id::text[]) AND dedupekey IS NOT NULL AND NOT (NOT active AND modifiedby IS NOT DISTINCT FROM 'purge')
+    WHERE id = ANY (:id::text[]) AND dedupekey IS NOT NULL
+      AND NOT (NOT active AND modifiedby IS NOT DISTINCT FROM 'purge')
     RETURNING id
 )
 SELECT id FROM gone UNION ALL SELECT id FROM freed

@@ -1,6 +1,6 @@
 -- Take back up to :limit jobs whose lease has expired, or that are Processing without one: queued again, or Failed as
--- poison past :max_crashes (hub.transitions.after_crash), or Cancelled if that was asked for; each leaves a history row.
--- :owner is not looked at here: leases tell who is alive. A zombie that holds a row's lock is skipped.
+-- poison past :max_crashes (hub.transitions.after_crash), or Cancelled if that was asked for; each leaves a history
+-- row. :owner is not looked at here: leases tell who is alive. A zombie that holds a row's lock is skipped.
 -- Plan: qj_lease, qj_leaseless.
 WITH dead AS MATERIALIZED (
     SELECT id FROM queue_jobs WHERE leaseuntil IS NOT NULL AND leaseuntil < now() AND statusid = 2
@@ -20,8 +20,10 @@ WITH dead AS MATERIALIZED (
               j.leaseowner, j.lasterror,
               j.attemptbase + j.retrycount + j.crashcount - 1 AS attempt
 ), history AS (
-    INSERT INTO job_histories (jobid, statusid, startedat, completedat, duration, result, errormessage, retryattempt, executedby)
-    SELECT id, CASE statusid WHEN 6 THEN 6 ELSE 4 END, startedat, clock_timestamp(), GREATEST(0, EXTRACT(EPOCH FROM clock_timestamp() - startedat) * 1000)::bigint,
+    INSERT INTO job_histories (jobid, statusid, startedat, completedat, duration, result, errormessage, retryattempt,
+                               executedby)
+    SELECT id, CASE statusid WHEN 6 THEN 6 ELSE 4 END, startedat, clock_timestamp(),
+           GREATEST(0, EXTRACT(EPOCH FROM clock_timestamp() - startedat) * 1000)::bigint,
            lasterror, lasterror, attempt, leaseowner
     FROM taken
 )

@@ -27,7 +27,8 @@ WITH v AS (
     FROM v WHERE j.id = v.id AND j.fence = v.fence AND j.statusid = 2
     RETURNING j.id, v.result, v.duration, v.attempt, j.statusid,
         CASE WHEN j.statusid = 6 THEN j.lasterror ELSE v.lasterror END AS lasterror,
-        CASE WHEN j.statusid <> v.statusid THEN COALESCE(v.executionid, hub_uuid7()) ELSE v.executionid END AS executionid,
+        CASE WHEN j.statusid = v.statusid THEN v.executionid
+             ELSE COALESCE(v.executionid, hub_uuid7()) END AS executionid,
         CASE WHEN :history_input::int > 0 THEN left(j.payload, :history_input::int) END AS inputdata
 ), history AS (
     INSERT INTO job_histories (id, jobid, executionid, statusid, startedat, completedat, duration, result, errormessage,

@@ -1,6 +1,7 @@
--- Cancel a job: one that waits is Cancelled at once (with a history row), one that runs is asked to stop. Answers nothing
--- if there is no such job or it has ended already. Plan: the unique index on id.
-INSERT INTO job_histories (jobid, statusid, startedat, completedat, duration, result, errormessage, retryattempt, executedby)
+-- Cancel a job: one that waits is Cancelled at once (with a history row), one that runs is asked to stop. Answers
+-- nothing if there is no such job or it has ended already. Plan: the unique index on id.
+INSERT INTO job_histories (jobid, statusid, startedat, completedat, duration, result, errormessage, retryattempt,
+                           executedby)
 SELECT id, 6, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), 0, :reason, :reason,
        attemptbase + retrycount + crashcount, :actor
 FROM queue_jobs WHERE id = :id AND statusid IN (0, 1, 5, 7)

@@ -40,7 +40,7 @@ UPDATE queue_jobs SET
 FROM verdict v
 WHERE queue_jobs.seq = v.seq
 RETURNING statusid = 2 AS take, seq,
-    id, fence, handler, CASE WHEN statusid = 2 THEN payload END AS payload, contenttype, payloadencoding, queue, priority,
-    maxretries, retrycount, crashcount, attemptbase, orderingkey, timeout, metadata, typeid,
+    id, fence, handler, CASE WHEN statusid = 2 THEN payload END AS payload, contenttype, payloadencoding, queue,
+    priority, maxretries, retrycount, crashcount, attemptbase, orderingkey, timeout, metadata, typeid,
     protocol, direction, method, parentjobid, traceparent,
     COALESCE((julianday('now') - julianday(unknownsince)) * 86400.0, 0.0) AS unknownfor

@@ -1,9 +1,9 @@
 -- A page of dead letters, the last arrived first; :cursor is the last seq of the page before. Plan: qj_dead, backwards.
 SELECT id, typeid, method, protocol, direction, handler, metadata, substr(payload, 1, :cut) AS payload,
-       substr(result, 1, :cut) AS result, statusid, priority, maxretries, retrycount, scheduledat, startedat, completedat,
-       lasterror, parentjobid, queue, contenttype, payloadencoding, source, dedupekey, orderingkey, timeout, traceparent,
-       fence, leaseowner, leaseuntil, crashcount, attemptbase, unknownsince, failure, cancelrequested, progress,
-       progressnote, seq, active, referenceid, createdby, createdon, modifiedby, modifiedon, rowversionstamp
+       substr(result, 1, :cut) AS result, statusid, priority, maxretries, retrycount, scheduledat, startedat,
+       completedat, lasterror, parentjobid, queue, contenttype, payloadencoding, source, dedupekey, orderingkey,
+       timeout, traceparent, fence, leaseowner, leaseuntil, crashcount, attemptbase, unknownsince, failure,
+       cancelrequested, progress, progressnote, seq, active, referenceid, createdby, createdon, modifiedby, modifiedon, rowversionstamp
 FROM queue_jobs
 WHERE statusid = 4 AND active AND seq < COALESCE(:cursor, 9223372036854775807)
   AND (:handler IS NULL OR handler = :handler)

@@ -2,7 +2,8 @@
 -- The heartbeat: what the handlers said of their progress, and the leases for those who look. Answers every job with
 -- whether it is ours and whether somebody asked for its end. Plan: the unique index on id.
 UPDATE queue_jobs SET leaseuntil = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', :lease || ' seconds'),
-    progress = COALESCE(v.progress, queue_jobs.progress), progressnote = COALESCE(v.progressnote, queue_jobs.progressnote)
+    progress = COALESCE(v.progress, queue_jobs.progress),
+    progressnote = COALESCE(v.progressnote, queue_jobs.progressnote)
 FROM (
     SELECT value ->> 0 AS id, value ->> 1 AS fence, value ->> 2 AS progress, value ->> 3 AS progressnote
     FROM json_each(:rows)

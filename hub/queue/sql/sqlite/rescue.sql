@@ -2,7 +2,8 @@
 -- process has the file, so an owner that is not this one is gone, whatever its lease says, and what this one holds it
 -- knows itself. Queued again, or Failed as poison past :max_crashes (hub.transitions.after_crash), or Cancelled if that
 -- was asked for; each leaves a history row. Plan: qj_lease, qj_leaseless.
-INSERT INTO job_histories (jobid, statusid, startedat, completedat, duration, result, errormessage, retryattempt, executedby)
+INSERT INTO job_histories (jobid, statusid, startedat, completedat, duration, result, errormessage, retryattempt,
+                           executedby)
 SELECT id, CASE WHEN cancelrequested THEN 6 ELSE 4 END, COALESCE(startedat, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
        strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
        CAST(max(0, COALESCE((julianday('now') - julianday(startedat)) * 86400000.0, 0)) AS INTEGER),

@@ -1,5 +1,6 @@
 -- Give up to :limit dead letters one of the retries they have left, if what failed them was passing (or nobody said
--- what: statusid set by hand). Answers those that were queued, with their queues. Plan: qj_dead, then the rowid, jh_job.
+-- what: statusid set by hand). Answers those that were queued, with their queues.
+-- Plan: qj_dead, then the rowid, jh_job.
 UPDATE queue_jobs SET
     statusid = 1, gate = 3, scheduledat = NULL, completedat = NULL,
     attemptbase = COALESCE(1 + (SELECT max(h.retryattempt) FROM job_histories h WHERE h.jobid = queue_jobs.id), 0)

@@ -1,6 +1,6 @@
--- Open keys whose release was lost (the process died between finish and release): of :limit keys after :after, the first
--- live row if it is still parked. Answers every key looked at in its order, so that the caller goes on from the last,
--- then the queues in which first rows are open. Plan: qj_key.
+-- Open keys whose release was lost (the process died between finish and release): of :limit keys after :after, the
+-- first live row if it is still parked. Answers every key looked at in its order, so that the caller goes on from the
+-- last, then the queues in which first rows are open. Plan: qj_key.
 WITH RECURSIVE keys (k, n) AS (
     SELECT * FROM (
         SELECT orderingkey, 1 FROM queue_jobs
