@@ -89,7 +89,7 @@ class Database(Runner, Protocol):
 
     @property
     def dialect(self) -> str:
-        """'postgresql' or 'sqlite' (later 'mysql'): the folder of its statements and migrations."""
+        """'postgresql', 'mysql' or 'sqlite': the folder of its statements and migrations."""
         ...
 
     async def start(self) -> None: ...

@@ -15,8 +15,16 @@ postgres_present() {
     return 1
 }
 
+mariadb_present() {
+    [ -n "${HUB_TEST_MARIADB_URL:-}" ] && return 0
+    for name in mariadbd mariadb-install-db; do
+        command -v "$name" >/dev/null 2>&1 || [ -x "/usr/sbin/$name" ] || return 1
+    done
+}
+
 missing=
 postgres_present || missing="$missing postgresql"
+mariadb_present || missing="$missing mariadb-server"
 [ -z "$missing" ] && exit 0
 
 give_up() {
@@ -26,7 +34,7 @@ give_up() {
     exit 0
 }
 
-command -v apt-get >/dev/null 2>&1 || give_up "Install them with this system's packages (macOS: brew install postgresql@17)."
+command -v apt-get >/dev/null 2>&1 || give_up "Install them with this system's packages (macOS: brew install postgresql@17 mariadb)."
 [ "$(id -u)" = 0 ] || give_up "As root: apt-get install$missing"
 
 # Debian starts a service when its package is installed, unless this program says no.

@@ -1,18 +1,31 @@
-"""What every test may ask for: a PostgreSQL or SQLite database of its own, and a faulty way to a server.
+"""What every test may ask for: a PostgreSQL, MariaDB or SQLite database of its own, and a faulty way to a server.
 
-The server is started once a run, by the first test that needs it. HUB_TEST_POSTGRES_URL takes its place (its user must
-be allowed to create databases). Without either the tests that need one are skipped, or fail where CI is set.
+A server is started once a run, by the first test that needs it. HUB_TEST_POSTGRES_URL and HUB_TEST_MARIADB_URL take the
+servers' places (the user must be allowed to create databases). Without either the tests that need one are skipped, or
+fail where CI is set.
 """
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
-from tests.servers import ExternalPostgres, PostgresDatabases, PostgresService, Proxy, Unavailable
+from tests.servers import (
+    ExternalMariadb,
+    ExternalPostgres,
+    MariadbDatabases,
+    MariadbService,
+    PostgresDatabases,
+    PostgresService,
+    Proxy,
+    Service,
+    Unavailable,
+)
 from tests.servers.service import started
 
+_S = TypeVar("_S", bound=Service)
 LOG_SIZES = pytest.StashKey[dict[str, int]]()
 
 
@@ -22,14 +35,14 @@ def postgres() -> Iterator[PostgresDatabases]:
     if url := os.environ.get("HUB_TEST_POSTGRES_URL"):
         yield ExternalPostgres(url)
         return
-    with _available_postgres() as service:
+    with _available(PostgresService) as service:
         yield service
 
 
 @pytest.fixture
 def own_postgres() -> Iterator[PostgresService]:
     """A PostgreSQL server of this test alone, to be killed, frozen and restarted. Ready, with no database made yet."""
-    with _available_postgres() as service:
+    with _available(PostgresService) as service:
         yield service
 
 
@@ -57,15 +70,43 @@ async def postgres_proxy(postgres_url: str) -> AsyncIterator[Proxy]:
         yield proxy
 
 
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariadbDatabases]:
+    """The shared MariaDB server. Do not hurt it: `own_mariadb` is there for that."""
+    if url := os.environ.get("HUB_TEST_MARIADB_URL"):
+        yield ExternalMariadb(url)
+        return
+    with _available(MariadbService) as service:
+        yield service
+
+
+@pytest.fixture
+def own_mariadb() -> Iterator[MariadbService]:
+    """A MariaDB server of this test alone, to be killed, frozen and restarted. Ready, with no database made yet."""
+    with _available(MariadbService) as service:
+        yield service
+
+
+@pytest.fixture
+def mariadb_url(mariadb: MariadbDatabases) -> Iterator[str]:
+    """The URL of a fresh MariaDB database, dropped after the test, whoever may still be connected."""
+    name = mariadb.unique_name()
+    url = mariadb.create_database(name)
+    try:
+        yield url
+    finally:
+        mariadb.drop_database(name)
+
+
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     """The URL of a SQLite file that does not exist yet."""
     return f"sqlite:///{tmp_path / 'hub.db'}"
 
 
-def _available_postgres() -> PostgresService:
+def _available(kind: Callable[[], _S]) -> _S:
     try:
-        return PostgresService()
+        return kind()
     except Unavailable as reason:
         if os.environ.get("CI"):
             pytest.fail(str(reason))

@@ -23,4 +23,13 @@ def open_database(url: str, settings: DatabaseSettings | None = None, clock: Clo
             from hub.db.sqlite.database import SqliteDatabase
 
             return SqliteDatabase(address, settings)
-    raise AddressInvalid(f"{address.masked}: {address.dialect} is not supported; use postgresql:// or sqlite:///")
+        case "mysql":
+            from hub.db.mysql import require_driver
+
+            require_driver()
+            from hub.db.mysql.database import MysqlDatabase
+
+            return MysqlDatabase(address, settings, clock)
+    raise AddressInvalid(
+        f"{address.masked}: {address.dialect} is not supported; use postgresql://, mysql:// or sqlite:///"
+    )

@@ -124,4 +124,11 @@ def _open(address: Address, locked: bool) -> AbstractAsyncContextManager[Target]
             from hub.db.sqlite.migration import SqliteTarget
 
             return SqliteTarget.open(address, locked=locked)
+        case "mysql":
+            from hub.db.mysql import require_driver
+
+            require_driver()
+            from hub.db.mysql.migration import MysqlTarget
+
+            return MysqlTarget.open(address, locked=locked)
     raise MigrationError(f"this version of the hub does not run on {address.dialect}")

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Session
 from sqlalchemy.types import JSON, Text, TypeDecorator, TypeEngine
 
+from hub.db.mysql.instants import utc_text
 from hub.db.sqlite.instants import to_text
 from hub.errors import Rejected
 from hub.model import NewJob, Status
@@ -25,17 +26,22 @@ from hub.model import NewJob, Status
 AnyConnection = AsyncConnection | AsyncSession | Connection | Session
 
 
+_MYSQL = ("mysql", "mariadb")
+
+
 class _Instant(TypeDecorator[datetime]):
-    """A time with zone; on SQLite in the hub's one text form."""
+    """A time with zone; on SQLite in the hub's one text form, on MySQL, which knows no zones, in UTC."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return Text() if dialect.name == "sqlite" else DateTime(timezone=True)
+        return Text() if dialect.name in ("sqlite", *_MYSQL) else DateTime(timezone=True)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        return to_text(value) if value is not None and dialect.name == "sqlite" else value
+        if value is None or dialect.name not in ("sqlite", *_MYSQL):
+            return value
+        return to_text(value) if dialect.name == "sqlite" else utc_text(value)
 
 
 _TYPES: dict[str, TypeEngine[Any]] = {
@@ -67,7 +73,7 @@ def insert_in(connection: Connection | Session, jobs: Sequence[NewJob], woken: C
     """The same for a synchronous connection or session."""
     plain = connection.connection() if isinstance(connection, Session) else connection
     dialect = plain.dialect.name
-    if dialect not in ("postgresql", "sqlite", "mysql", "mariadb"):
+    if dialect not in ("postgresql", "sqlite", *_MYSQL):
         raise Rejected(f"the hub's tables cannot be in a database of {dialect}", field="connection")
     plain.execute(insert(_QUEUE_JOBS), [_row(job) for job in jobs])
     queues = {job.queue or "" for job in jobs}

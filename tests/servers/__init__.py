@@ -5,13 +5,17 @@ its own protocol tells that it is ready. `proxy.py` stands between a client and 
 demand.
 """
 
+from tests.servers.mariadb import ExternalMariadb, MariadbDatabases, MariadbService
 from tests.servers.postgres import ExternalPostgres, PostgresDatabases, PostgresService
 from tests.servers.proxy import Direction, Moment, Proxy, Trigger
 from tests.servers.service import Service, ServiceFailed, Unavailable, free_port
 
 __all__ = [
     "Direction",
+    "ExternalMariadb",
     "ExternalPostgres",
+    "MariadbDatabases",
+    "MariadbService",
     "Moment",
     "PostgresDatabases",
     "PostgresService",

@@ -27,10 +27,18 @@ def row(job_id: str, **options: object) -> NewJob:
     return request(job_id, "noted", {"n": 1}, {"from": "shop"}, Options(queue="default", **options))  # type: ignore[typeddict-item]  # a test's shorthand
 
 
+ASYNC = {"postgresql": "postgresql+asyncpg", "mysql": "mysql+asyncmy", "sqlite": "sqlite+aiosqlite"}
+SYNC = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "sqlite": "sqlite"}
+
+
+def with_driver(url: str, drivers: dict[str, str]) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{drivers[scheme]}://{rest}"
+
+
 @asynccontextmanager
 async def application(r: Rig) -> AsyncIterator[AsyncEngine]:
-    url = r.url.replace("postgresql://", "postgresql+asyncpg://").replace("sqlite://", "sqlite+aiosqlite://")
-    engine = create_async_engine(url)
+    engine = create_async_engine(with_driver(r.url, ASYNC))
     try:
         yield engine
     finally:
@@ -87,7 +95,7 @@ async def test_synchronous_applications_have_it_too(rig: RigMaker) -> None:
         engine.dispose()
 
     async with rig(noted, poll_interval=0.1) as r:
-        await asyncio.to_thread(of_the_application, r.url.replace("postgresql://", "postgresql+psycopg://"))
+        await asyncio.to_thread(of_the_application, with_driver(r.url, SYNC))
         assert (await r.until("by-connection"))["statusid"] == 3
         assert (await r.until("by-session"))["statusid"] == 3
 

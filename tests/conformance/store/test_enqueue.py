@@ -247,13 +247,18 @@ async def test_a_row_by_sql_with_a_time_to_come_waits_and_one_past_runs(rig: Rig
 
 @pytest.mark.parametrize("text", ["2020-01-01 10:00:00", "2020-01-01T10:00:00+02:00", "2020-01-01", "2020-01-01 10:00"])
 async def test_times_written_in_any_form_count(rig: Rig, text: str) -> None:
+    if rig.mysql and "+" in text:
+        pytest.skip("MariaDB refuses a time with a zone, it does not read it wrong")
     await rig.sql(f"INSERT INTO queue_jobs (id, handler, scheduledat) VALUES ('x', 'h', '{text}')".replace(":", "\\:"))
     assert await rig.store.promote() == {"": 1}
 
 
 async def test_a_time_of_this_day_in_another_form_is_not_early(rig: Rig) -> None:
     soon = datetime.now(UTC) + timedelta(seconds=90)
-    for text in (soon.strftime("%Y-%m-%d %H:%M:%S"), soon.astimezone().isoformat()):
+    forms = [soon.strftime("%Y-%m-%d %H:%M:%S")]
+    if not rig.mysql:
+        forms.append(soon.astimezone().isoformat())
+    for text in forms:
         await rig.sql(f"INSERT INTO queue_jobs (handler, scheduledat) VALUES ('h', '{text}')".replace(":", "\\:"))
     assert await rig.store.promote() == {}
     seconds = await rig.store.seconds_until_due()

@@ -51,7 +51,13 @@ async def test_a_job_shows_all_its_columns_in_the_same_types_everywhere(rig: Rig
 async def _columns(rig: Rig) -> list[Any]:
     if rig.sqlite:
         return await rig.sql("SELECT name FROM pragma_table_info('queue_jobs')")
-    return await rig.sql("SELECT column_name AS name FROM information_schema.columns WHERE table_name = 'queue_jobs'")
+    if rig.mysql:  # those that an index only needs are invisible
+        shown = "table_schema = DATABASE() AND extra NOT LIKE '%INVISIBLE%' AND"
+    else:
+        shown = ""
+    return await rig.sql(
+        f"SELECT column_name AS name FROM information_schema.columns WHERE {shown} table_name = 'queue_jobs'"
+    )
 
 
 async def test_a_job_that_is_not_there_is_none(rig: Rig) -> None:

@@ -1,0 +1,203 @@
+"""One job's transaction on MariaDB and MySQL: BEGIN at first use, the fenced finish before the COMMIT.
+
+Invariant: the COMMIT is run only if the finish changed its one row. On MariaDB both travel in one block, in which a
+lost fence raises before the COMMIT; elsewhere the answer is looked at in between. A transaction that the server undid
+by itself (a deadlock) is over for the handler too, even if it swallows the error: what it went on to write would
+otherwise be committed statement by statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import Any, NoReturn
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from hub.db.job_connection import JobConnection
+from hub.db.mysql.faults import code_of, ends_transaction, translate
+from hub.db.mysql.slots import JobSlot, JobSlots
+from hub.db.mysql.statements import compose, execute, parameters
+from hub.errors import HandlerEndedTransaction, TransactionAborted, TransactionConflict
+from hub.ports import Row, Rows, Statement
+
+_SIGNALLED = 1644
+_NO_SAVEPOINT = 1305
+_FENCE = "the fence was lost"
+
+
+class _Guarded(JobConnection):
+    """Also remembers that the server has undone the transaction."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.undone: BaseException | None = None
+
+    def check_finish(self) -> None:
+        if self.undone is not None and self.violation is None:
+            raise TransactionConflict("the server undid the transaction, and the handler went on") from self.undone
+        super().check_finish()
+
+    def _handle_dbapi_exception(self, e: BaseException, *args: Any, **kw: Any) -> NoReturn:
+        if ends_transaction(e):
+            self.undone = e
+            self._dbapi_connection = None
+        super()._handle_dbapi_exception(e, *args, **kw)
+
+
+class MysqlJobTransaction:
+    """See hub.ports.JobTransaction."""
+
+    def __init__(
+        self, engine: AsyncEngine, slots: JobSlots, name: str, after: Awaitable[None] | None, isolation: str | None
+    ) -> None:
+        self._slots = slots
+        self._name = name
+        self._after = after
+        self._isolation = isolation
+        self._slot: JobSlot | None = None
+        self._sync = _Guarded(engine.sync_engine, self._open, self._abandon)
+        self._async = AsyncConnection(engine, self._sync)
+        self._handed_out = False
+
+    @property
+    def connection(self) -> AsyncConnection:
+        return self._async
+
+    @property
+    def opened(self) -> bool:
+        return self._slot is not None
+
+    @property
+    def violation(self) -> Exception | None:
+        if self._slot is not None and self._slot.expired:
+            return TransactionAborted("the transaction was held longer than database.transaction_timeout")
+        return self._sync.violation
+
+    async def driver(self) -> Any:
+        slot = await self._ensure()
+        if not self._handed_out:
+            # `commit; begin` on the driver would go unseen: the savepoint dies with the transaction
+            await slot.driver.cursor().execute("SAVEPOINT hub")
+            self._handed_out = True
+        return slot.driver
+
+    async def run(self, statement: Statement, rows: Rows = (), /, **scalars: Any) -> list[Row]:
+        named = parameters(statement, rows, scalars)
+        slot = await self._ensure()
+        try:
+            return list(await execute(slot.driver, statement, named, slot.server.largest))
+        except Exception as error:
+            raise translate(error) or error from error
+
+    async def commit_with(self, statement: Statement, row: Sequence[Any]) -> bool:
+        slot = await self._ensure()
+        try:
+            await self._refuse_ended(slot)
+            named = parameters(statement, (), dict(zip(statement.columns, row, strict=True)))
+            texts = [compose(slot.driver, text, named, slot.server.largest) for text in statement.texts]
+            if slot.server.mariadb:
+                held = await self._send_block(slot, texts)
+            else:
+                held = await self._send_apart(slot, texts)
+        except Exception as error:
+            await self.rollback()
+            raise translate(error) or error from error
+        except BaseException:
+            self._end(discard=True)
+            raise
+        if not held:
+            await self.rollback()
+            return False
+        self._end()
+        return True
+
+    async def rollback(self) -> None:
+        slot = self._slot
+        self._sync.mark_ended()
+        if slot is None:
+            return
+        try:
+            if slot.connection.dbapi_connection is None or not slot.driver.connected:
+                self._end(discard=True)
+                return
+            # Whether one is open the driver knows from the last answer only, and errors do not tell.
+            await slot.driver.rollback()
+        except BaseException as error:
+            self._end(discard=True)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            self._end()
+
+    async def _open(self) -> Any:
+        """Called by the guarded connection at its first use."""
+        if self._after is not None:
+            await self._after
+        self._slot = await self._slots.begin(self._name, self._isolation)
+        return self._slot.connection
+
+    async def _abandon(self, _connection: Any) -> None:
+        """Opened for a handler that has ended meanwhile."""
+        self._end(discard=True)
+
+    async def _ensure(self) -> JobSlot:
+        if self._slot is None:
+            await self._sync.open()
+        if self._slot is None or self._sync.ended:
+            raise HandlerEndedTransaction(f"the transaction of {self._name} has ended")
+        return self._slot
+
+    async def _refuse_ended(self, slot: JobSlot) -> None:
+        self._sync.check_finish()
+        ended = not slot.driver.get_transaction_status()
+        if not ended and self._handed_out:
+            try:
+                await slot.driver.cursor().execute("RELEASE SAVEPOINT hub")
+            except Exception as error:
+                if code_of(error) != _NO_SAVEPOINT:
+                    raise
+                ended = True
+        if ended:
+            raise HandlerEndedTransaction(
+                "the handler ended the transaction, on the driver's connection or by a statement that commits by "
+                "itself; its effects stand"
+            )
+
+    async def _send_block(self, slot: JobSlot, texts: Sequence[str]) -> bool:
+        """One trip, and BEGIN rides along only if a job waits this moment."""
+        first, *others = texts
+        ahead = self._slots.wanted
+        rest = "".join(f"{text}; " for text in others)
+        block = (
+            f"BEGIN NOT ATOMIC {first}; "
+            f"IF ROW_COUNT() <> 1 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{_FENCE}'; END IF; "
+            f"{rest}COMMIT; {'START TRANSACTION; ' if ahead else ''}END"
+        )
+        try:
+            await slot.driver.query(block)
+        except Exception as error:
+            if code_of(error) == _SIGNALLED and _FENCE in str(error):
+                return False
+            raise
+        slot.begun = ahead
+        return True
+
+    async def _send_apart(self, slot: JobSlot, texts: Sequence[str]) -> bool:
+        first, *others = texts
+        if await slot.driver.query(first) != 1:
+            return False
+        for text in others:
+            await slot.driver.query(text)
+        await slot.driver.commit()
+        return True
+
+    def _end(self, *, discard: bool = False) -> None:
+        slot, self._slot = self._slot, None
+        self._sync.mark_ended()
+        if slot is None:
+            return
+        if discard:
+            self._slots.discard(slot)
+        else:
+            slot.used = slot.begun
+            self._slots.put(slot)

@@ -1,0 +1,63 @@
+"""The slots of job transactions on MariaDB and MySQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from hub.clock import Clock
+from hub.db.mysql.connector import Connector
+from hub.db.mysql.faults import translate
+from hub.db.settings import DatabaseSettings
+from hub.db.slots import Slot, Slots
+
+
+class JobSlot(Slot):
+    """`connection` is it as SQLAlchemy adapts it, `driver` as asyncmy made it. `used`: a transaction may be open."""
+
+    def __init__(self, connection: Any, connector: Connector) -> None:
+        super().__init__()
+        self.connection = connection
+        self.driver: Any = connection.driver_connection
+        self.server = connector.server(self.driver)
+        self.used = False
+        self._connector = connector
+
+    async def begin(self, isolation: str | None) -> None:
+        self.used = True
+        try:
+            if isolation is not None:
+                await self.driver.cursor().execute(f"SET TRANSACTION ISOLATION LEVEL {isolation}")
+            await self.driver.begin()
+        except Exception as error:
+            raise translate(error) or error from error
+
+    async def isolate(self, isolation: str) -> None:
+        # The level is chosen before a transaction begins; this one has run nothing.
+        await self.driver.rollback()
+        await self.begin(isolation)
+
+    def close(self) -> None:
+        if self.connection.dbapi_connection is not None:
+            self.connection.invalidate()
+        if self.used:
+            self.used = False
+            self._connector.abandon(self.driver)
+        else:
+            self.driver.close()
+
+
+class JobSlots(Slots[JobSlot]):
+    """See hub.db.slots."""
+
+    def __init__(self, engine: AsyncEngine, connector: Connector, settings: DatabaseSettings, clock: Clock) -> None:
+        super().__init__(settings, clock)
+        self._engine = engine
+        self._connector = connector
+
+    async def open(self) -> JobSlot:
+        try:
+            return JobSlot(await self._engine.raw_connection(), self._connector)
+        except Exception as error:
+            raise translate(error) or error from error

@@ -1,0 +1,29 @@
+-- columns: id, handler, payload, queue, priority, maxretries, scheduledat, delay, orderingkey, source, dedupekey,
+--   parentjobid, typeid, method, protocol, direction, metadata, contenttype, payloadencoding, timeout, traceparent,
+--   createdby, statusid, lasterror, failure
+-- Insert a batch in the order given. Answers the ids that are new; a dedupe key that is there already inserts nothing
+-- (known.sql finds its row). An id that is taken is not a repeat: then the id becomes NULL, which is an error, and the
+-- whole batch is undone. All texts are read as long ones, as JSON_TABLE would cut what is longer than its type.
+INSERT INTO queue_jobs (id, handler, payload, queue, priority, maxretries, scheduledat, orderingkey, source, dedupekey,
+    parentjobid, typeid, method, protocol, direction, metadata, contenttype, payloadencoding, timeout, traceparent,
+    createdby, statusid, lasterror, failure, completedat)
+SELECT v.id, v.handler, v.payload, v.queue, v.priority, v.maxretries,
+       IF(v.delay IS NULL, CAST(v.scheduledat AS datetime(6)),
+          UTC_TIMESTAMP(6) + INTERVAL CAST(LEAST(v.delay, 2.5e11) * 1000000 AS SIGNED) MICROSECOND),
+       v.orderingkey, v.source, v.dedupekey, v.parentjobid, v.typeid, v.method, v.protocol, v.direction, v.metadata,
+       v.contenttype, v.payloadencoding, v.timeout, v.traceparent, v.createdby,
+       IF(v.statusid = 0 AND (v.scheduledat IS NOT NULL OR v.delay IS NOT NULL), 7, v.statusid),
+       v.lasterror, v.failure, IF(v.statusid = 4, UTC_TIMESTAMP(6), NULL)
+FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
+    id longtext PATH '$[0]', handler longtext PATH '$[1]', payload longtext PATH '$[2]', queue longtext PATH '$[3]',
+    priority bigint PATH '$[4]', maxretries bigint PATH '$[5]', scheduledat longtext PATH '$[6]',
+    delay double PATH '$[7]', orderingkey longtext PATH '$[8]', source longtext PATH '$[9]',
+    dedupekey longtext PATH '$[10]', parentjobid longtext PATH '$[11]', typeid bigint PATH '$[12]',
+    method longtext PATH '$[13]', protocol longtext PATH '$[14]', direction longtext PATH '$[15]',
+    metadata longtext PATH '$[16]', contenttype longtext PATH '$[17]', payloadencoding longtext PATH '$[18]',
+    timeout double PATH '$[19]', traceparent longtext PATH '$[20]', createdby longtext PATH '$[21]',
+    statusid bigint PATH '$[22]', lasterror longtext PATH '$[23]', failure longtext PATH '$[24]')) v
+ON DUPLICATE KEY UPDATE id = IF(queue_jobs.id = v.id, NULL, queue_jobs.id)
+----
+SELECT j.id, NULL AS notified FROM JSON_TABLE(:rows, '$[*]' COLUMNS (id varchar(256) PATH '$[0]')) v
+STRAIGHT_JOIN queue_jobs j FORCE INDEX (qj_id) ON j.id = v.id

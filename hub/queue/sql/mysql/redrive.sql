@@ -1,0 +1,17 @@
+-- columns: id
+-- Queue Failed and Cancelled jobs again as if they were new: all retries, the first priority; attempts are counted on.
+-- Answers those that were, with their queues. An UPDATE sees what it has assigned already. Plan: qj_id, jh_job.
+SELECT j.seq FROM JSON_TABLE(:rows, '$[*]' COLUMNS (id varchar(256) PATH '$[0]')) v
+STRAIGHT_JOIN queue_jobs j FORCE INDEX (qj_id) ON j.id = v.id
+WHERE j.statusid IN (4, 6) AND j.active
+FOR UPDATE
+----
+UPDATE queue_jobs FORCE INDEX (PRIMARY) SET
+    statusid = 1, gate = 3, scheduledat = NULL, startedat = NULL, completedat = NULL,
+    attemptbase = COALESCE(1 + (SELECT MAX(h.retryattempt) FROM job_histories h WHERE h.jobid = queue_jobs.id), 0),
+    priority = priority + retrycount, retrycount = 0, crashcount = 0,
+    failure = NULL, unknownsince = NULL, cancelrequested = FALSE, progress = NULL, progressnote = NULL,
+    modifiedon = UTC_TIMESTAMP(6), modifiedby = :actor, rowversionstamp = rowversionstamp + 1
+WHERE seq IN :found
+----
+SELECT id, COALESCE(queue, '') AS queue, 0 AS told FROM queue_jobs FORCE INDEX (PRIMARY) WHERE seq IN :found
