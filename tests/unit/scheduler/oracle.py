@@ -4,9 +4,10 @@ Expressions are made together with the sets they mean, so that the parser is com
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Container
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import compress
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -24,7 +25,6 @@ ZONES = [
     "Pacific/Apia",  # left out 30 December 2011
     "Pacific/Chatham",  # turns its clocks at 02:45
 ]
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 WEEKDAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
 
@@ -50,15 +50,6 @@ class Meaning(NamedTuple):
         if self.days is None or self.weekdays is None:
             return (self.days is None or wall.day in self.days) and (self.weekdays is None or weekday in self.weekdays)
         return wall.day in self.days or weekday in self.weekdays
-
-
-class Shown(NamedTuple):
-    """What the clock on the wall shows at an instant; `left_out` what it would have shown just before, but skipped."""
-
-    instant: datetime
-    wall: datetime
-    second_pass: bool
-    left_out: tuple[datetime, ...]
 
 
 def expression(dice: random.Random, *, with_seconds: bool = False) -> tuple[str, Meaning]:
@@ -120,33 +111,60 @@ def _word(dice: random.Random, value: int, low: int, names: list[str] | None) ->
     return name.lower() if dice.random() < 0.3 else name
 
 
-def brute_force(meaning: Meaning, window: list[Shown]) -> list[datetime]:
-    """Every instant of the window at which it fires."""
-    if meaning.elapsed:
-        return [shown.instant for shown in window if meaning.shows(shown.wall)]
-    return [
-        shown.instant
-        for shown in window
-        if (meaning.shows(shown.wall) and not shown.second_pass)
-        or (shown.left_out and any(meaning.shows(wall) for wall in shown.left_out))
-    ]
+class Window:
+    """What the clocks of a zone show, instant by instant from `start` on: one byte an instant for each part of it."""
+
+    def __init__(self, zone: str, start: datetime, length: timedelta, step: timedelta) -> None:
+        self.start, self.step, self.count = start, step, length // step
+        clock = ZoneInfo(zone)
+        walls = [(start + number * step).astimezone(clock) for number in range(-1, self.count)]
+        before, walls = walls[0], walls[1:]
+        self.second = bytes(wall.second for wall in walls)
+        self.minute = bytes(wall.minute for wall in walls)
+        self.hour = bytes(wall.hour for wall in walls)
+        self.day = bytes(wall.day for wall in walls)
+        self.month = bytes(wall.month for wall in walls)
+        self.weekday = bytes(wall.isoweekday() % 7 for wall in walls)
+        self.first_pass = bytes(not wall.fold for wall in walls)
+        self.left_out: dict[int, list[datetime]] = {}
+        """Instant → what the clocks would have shown just before, but skipped."""
+        for number, wall in enumerate(walls):
+            missed = (wall.replace(tzinfo=None) - before.replace(tzinfo=None)) // step - 1
+            if missed > 0:
+                skipped = [before.replace(tzinfo=None, fold=0) + (n + 1) * step for n in range(missed)]
+                self.left_out[number] = skipped
+            before = wall
+
+    def at(self, number: int) -> datetime:
+        return self.start + number * self.step
 
 
-@lru_cache(maxsize=16)
-def window(zone: str, start: datetime, length: timedelta, step: timedelta = timedelta(minutes=1)) -> list[Shown]:
-    """What the clocks show, instant by instant, from `start` on."""
-    return list(_walk(ZoneInfo(zone), start, length, step))
+def brute_force(meaning: Meaning, window: Window) -> list[int]:
+    """The number of every instant of the window at which it fires: all are looked at, part by part."""
+    fits = _fits(window.second, meaning.seconds) & _fits(window.minute, meaning.minutes)
+    fits &= _fits(window.hour, meaning.hours) & _fits(window.month, meaning.months)
+    if meaning.days is not None and meaning.weekdays is not None:
+        fits &= _fits(window.day, meaning.days) | _fits(window.weekday, meaning.weekdays)
+    elif meaning.days is not None:
+        fits &= _fits(window.day, meaning.days)
+    elif meaning.weekdays is not None:
+        fits &= _fits(window.weekday, meaning.weekdays)
+    if not meaning.elapsed:
+        fits &= int.from_bytes(window.first_pass, "big")
+    found = set(compress(range(window.count), fits.to_bytes(window.count, "big")))
+    if not meaning.elapsed:
+        found |= {number for number, walls in window.left_out.items() if any(map(meaning.shows, walls))}
+    return sorted(found)
 
 
-def _walk(zone: ZoneInfo, start: datetime, length: timedelta, step: timedelta) -> Iterator[Shown]:
-    before = (start - step).astimezone(zone).replace(tzinfo=None)
-    for number in range(length // step):
-        instant = start + number * step
-        local = instant.astimezone(zone)
-        wall = local.replace(tzinfo=None, fold=0)
-        missed = max(0, (wall - before) // step - 1)
-        yield Shown(instant, wall, bool(local.fold), tuple(before + (n + 1) * step for n in range(missed)))
-        before = wall
+def _fits(shown: bytes, allowed: Container[int]) -> int:
+    """A number with a byte for each instant: 1 where what is shown is allowed."""
+    return int.from_bytes(shown.translate(bytes(value in allowed for value in range(256))), "big")
+
+
+@lru_cache(maxsize=8)
+def window(zone: str, start: datetime, length: timedelta, step: timedelta = timedelta(minutes=1)) -> Window:
+    return Window(zone, start, length, step)
 
 
 @lru_cache(maxsize=256)

@@ -44,7 +44,8 @@ def test_around_turns_of_clocks_and_leap_days(dice: random.Random, name: str, ye
     text, meaning = oracle.expression(dice)
     around = dice.choice([*oracle.turns(name, year), datetime(year, 2, 28, 12, tzinfo=UTC)])
     start, length = around - timedelta(days=2), timedelta(days=4)
-    expected = oracle.brute_force(meaning, oracle.window(name, start, length))
+    shown = oracle.window(name, start, length)
+    expected = [shown.at(number) for number in oracle.brute_force(meaning, shown)]
     try:
         spec = CronSpec(parse(text), zone(name))
     except Rejected:
@@ -59,7 +60,8 @@ def test_by_the_second(dice: random.Random, name: str, year: int) -> None:
     text, meaning = oracle.expression(dice, with_seconds=True)
     around = dice.choice([*oracle.turns(name, year), datetime(year, 2, 28, 23, tzinfo=UTC)])
     start, length = around - timedelta(hours=3), timedelta(hours=6)
-    expected = oracle.brute_force(meaning, oracle.window(name, start, length, timedelta(seconds=1)))
+    shown = oracle.window(name, start, length, timedelta(seconds=1))
+    expected = [shown.at(number) for number in oracle.brute_force(meaning, shown)]
     try:
         spec = CronSpec(parse(text), zone(name))
     except Rejected:
@@ -82,28 +84,33 @@ def test_two_years_minute_by_minute() -> None:
         start = datetime(year, 3, 1, 0, 0, tzinfo=UTC)  # the leap day of the next year lies in the middle
         length = timedelta(days=731)
         text, meaning = oracle.expression(dice)
-        expected = oracle.brute_force(meaning, oracle.window(name, start, length))
+        shown = oracle.window(name, start, length)
+        expected = oracle.brute_force(meaning, shown)
         try:
             spec = CronSpec(parse(text), zone(name))
         except Rejected:
             assert expected == [], text
             continue
-        _compare(
-            spec, text, expected, [turn for y in (year, year + 1, year + 2) for turn in oracle.turns(name, y)], dice
-        )
+        turns = [turn for each in (year, year + 1, year + 2) for turn in oracle.turns(name, each)]
+        for one, following in _to_compare(expected, [(turn - start) // shown.step for turn in turns], dice):
+            assert next_fire(spec, shown.at(one)) == shown.at(following), (text, name, shown.at(one))
+        if expected:
+            assert next_fire(spec, start - timedelta(seconds=1)) == shown.at(expected[0]), (text, name)
+        after = next_fire(spec, shown.at(expected[-1]) if expected else start)
+        assert after is None or after >= start + length, (text, name)
         compared += 1
     assert compared > LONG * 0.8
 
 
-def _compare(spec: CronSpec, text: str, expected: list[datetime], turns: list[datetime], dice: random.Random) -> None:
-    """Each fire's successor: all of a sparse schedule; of a dense one those near a turn, and a sample."""
+def _to_compare(expected: list[int], turns: list[int], dice: random.Random) -> list[tuple[int, int]]:
+    """Fires with their successors: all of a sparse schedule; of a dense one those near a turn, and a sample."""
     pairs = list(pairwise(expected))
-    if len(pairs) > 3000:
-        near = []
-        for turn in turns:
-            low = bisect_right(expected, turn - timedelta(hours=26))
-            high = bisect_right(expected, turn + timedelta(hours=26))
-            near += pairs[low : min(high, low + 400)] + pairs[max(low, high - 400) : high]
-        pairs = near + dice.sample(pairs, 500)
-    for one, following in pairs:
-        assert next_fire(spec, one) == following, (text, spec.zone.key, one)
+    if len(pairs) <= 2000:
+        return pairs
+    near = []
+    for turn in turns:
+        low, high = bisect_right(expected, turn - 1560), bisect_right(expected, turn + 1560)
+        near += pairs[low : min(high, low + 200)] + pairs[max(low, high - 200) : high]
+        middle = bisect_right(expected, turn)
+        near += pairs[max(0, middle - 70) : middle + 70]
+    return near + dice.sample(pairs, 500)
