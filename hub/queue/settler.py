@@ -40,6 +40,7 @@ class Settler:
         self._queues: set[str] = set()
         self._task: asyncio.Task[None] | None = None
         self._waiting: dict[str, asyncio.Future[None]] = {}
+        self._closed = False
         self.lost = 0
         self.away = False
 
@@ -49,6 +50,10 @@ class Settler:
 
     def put(self, attempt: Attempt, settlement: Settlement) -> None:
         """Write this end with the next flush."""
+        if self._closed:
+            # A handler that outlived the shutdown: the database is gone, and a flush would wait for it for ever.
+            self._held.drop(attempt)
+            return
         attempt.unwritten = True
         self._buffer.append((attempt, settlement))
         if self._task is None:
@@ -88,6 +93,14 @@ class Settler:
             _log.error("%d ended jobs could not be written; their leases will expire", len(self._held))
             if self._task is not None:
                 self._task.cancel()
+
+    def open(self) -> None:
+        """Write again, after `close`."""
+        self._closed = False
+
+    def close(self) -> None:
+        """Nothing is written any more: what ends from now on is left to its lease."""
+        self._closed = True
 
     def _start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._flush_all(), name="settler")

@@ -81,6 +81,7 @@ class WorkerPool:
     # --- life -------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
+        self._settler.open()
         self._open = True
         self.wake_all()
 
@@ -110,6 +111,7 @@ class WorkerPool:
             except TimeoutError:
                 _log.error("%d handlers ignore their cancellation; their leases will expire", len(self._runners))
         await self._settler.drain(self._settings.shutdown_timeout)
+        self._settler.close()
 
     def wake(self, queues: Iterable[str]) -> None:
         """There may be something to run in these queues, or (none named) room for what was left."""
