@@ -71,6 +71,19 @@ async def insert_async(
     return ids
 
 
+def insert_once(url: str, ledger: Ledger, count: int) -> None:
+    """One batch and one try; raises what the store raises."""
+
+    async def work() -> None:
+        clock, kind = SystemClock(), itertools.cycle(KINDS)
+        async with storing(url, Work()) as store:
+            jobs = [message(clock.new_id(), next(kind)) for _ in range(count)]
+            await store.enqueue(jobs)
+            ledger.acknowledged(job.id for job in jobs)
+
+    asyncio.run(work())
+
+
 async def _insist(store: Store, jobs: Sequence[NewJob]) -> None:
     """Once it is known that the batch is committed, through whatever happens to the database meanwhile."""
     unknown = False
@@ -162,8 +175,8 @@ class Campaign:
 
     def side_by_side(self, jobs: int) -> Tally:
         """Two workers share the jobs; no fault but what they do to each other."""
-        insert(self.outside.url, self.ledger, jobs)
         with self.victim() as one, self.victim() as other:
+            insert(self.outside.url, self.ledger, jobs)
             self.outside.settled(SETTLING)
             self._expect_orderly_end(one)
             self._expect_orderly_end(other)

@@ -118,7 +118,14 @@ def _misbehaving(trap: Trap) -> Sequence[Callable[..., Any]]:
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(30)
 
-    return gated, empty_gated, block, leave, system_exit, recurse, swallow
+    @handler("fault.stubborn", timeout=60)
+    async def stubborn(payload: dict[str, str]) -> None:
+        """Ends at the second cancellation, not at the first."""
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        await asyncio.sleep(60)
+
+    return gated, empty_gated, block, leave, system_exit, recurse, swallow, stubborn
 
 
 def recurse_for_ever() -> None:

@@ -77,6 +77,27 @@ async def test_the_server_stays_away_for_a_while(
     assert outside_own.count("retrycount > 0 OR crashcount > 0") == 0
 
 
+async def test_terminated_while_the_server_is_away(
+    own_postgres: PostgresService, outside_own: Outside, folder: Path, seed: int
+) -> None:
+    """Ends that cannot be written do not keep the process: their leases expire, and the jobs run again."""
+    campaign = Campaign(outside_own, folder, seed=seed, work=Work(shutdown_timeout=1.0))
+    gate = folder / "gate"
+    with campaign.victim() as worker:
+        await insert_async(
+            outside_own.url, campaign.ledger, 4, kinds=[GATED, GATED_EMPTY], extra={"gate": str(gate), "late": "/"}
+        )
+        await until_async(lambda: outside_own.count("statusid = 2") == 4, 20, "the jobs do not start")
+        own_postgres.kill9()
+        gate.touch()
+        await until_async(lambda: "pauses" in worker.output(), 20, "the worker does not notice")
+        assert await asyncio.to_thread(worker.terminate, 15) == 0
+        await asyncio.to_thread(own_postgres.start)
+    tally = await asyncio.to_thread(campaign.settle)
+    assert tally.verdict.clean, str(tally)
+    assert tally.verdict.failed == 0
+
+
 def _ended(outside: Outside, jobs: float) -> Callable[[], bool]:
     return lambda: outside.count("statusid = 3") >= jobs
 
