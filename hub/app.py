@@ -17,6 +17,8 @@ from hub.clock import Clock, SystemClock
 from hub.config import Configuration, load
 from hub.db import migrator
 from hub.db.engine import open_database
+from hub.db.probe import open_probe
+from hub.db.settings import DatabaseSettings
 from hub.errors import Rejected
 from hub.handlers import publish, system
 from hub.handlers.outgoing import Options, request
@@ -26,11 +28,21 @@ from hub.ports import Database
 from hub.queue.application import AnyConnection, enqueue_in
 from hub.queue.engine import Engine
 from hub.queue.records import Records
-from hub.settings import collect, database_settings, engine_settings, retention
+from hub.scheduler.scheduler import Scheduler
+from hub.settings import (
+    collect,
+    database_settings,
+    engine_settings,
+    retention,
+    scheduler_settings,
+    schedules_of,
+)
 from hub.surface import make_adapters, open_http, open_intake, refuse_unbuilt
 from hub.telemetry import Metrics, NoMetrics, get_logger
 from hub.version import version
 
+SCHEDULED = ("postgresql", "sqlite")
+"""The databases that schedules fire on."""
 ROLES = ("worker", "scheduler", "adapters", "api")
 
 _log = get_logger("hub")
@@ -82,6 +94,7 @@ class Hub:
             woken=self.engine.woken,
         )
         self.registry.add(*system.handlers(_Maintenance(self), retention(configuration)))
+        self.scheduler = self._scheduler(url, settings)
         self._running = AsyncExitStack()
         self._since = self.clock.monotonic()
         self.addresses: list[str] = []
@@ -116,6 +129,9 @@ class Hub:
             starting.push_async_callback(self.database.stop)
             await self.engine.start()
             starting.push_async_callback(self.engine.stop)
+            if self.scheduler is not None:
+                await self.scheduler.start(schedules_of(self.configuration))
+                starting.push_async_callback(self.scheduler.stop)
             intake = open_intake(self)
             if "adapters" in self.roles:
                 await self._start_adapters(intake, starting)
@@ -184,7 +200,7 @@ class Hub:
             "database": {"dialect": self.database.dialect, "reachable": reachable},
             "cache": {"mode": "single-instance"},
             "adapters": {name: {"type": one.type} for name, one in self.configuration.adapters.items() if one.enabled},
-            "scheduler": {"running": False},
+            "scheduler": self.scheduler.state() if self.scheduler is not None else {"running": False},
             "recovery": {"enabled": self.configuration.jobs.recovery.enabled},
             "jobs": self.engine.state(),
         }
@@ -193,9 +209,20 @@ class Hub:
         """Why this instance cannot take work now; empty when it can."""
         found = ["shutting down"] if self.stopping else []
         found += self.engine.faults()
+        if self.scheduler is not None and self.scheduler.failing:
+            found.append(self.scheduler.failing)
         if not await self.engine.store.reachable():
             found.append("the database is away")
         return list(dict.fromkeys(found))
+
+    def _scheduler(self, url: str, settings: DatabaseSettings) -> Scheduler | None:
+        if self.database.dialect not in SCHEDULED:
+            _log.warning(
+                "not in this version", what=f"schedules on {self.database.dialect}: jobs run, none is fired by time"
+            )
+            return None
+        run = scheduler_settings(self.configuration, run="scheduler" in self.roles)
+        return Scheduler(self.database, open_probe(url, settings), self.engine.woken, self.clock, run)
 
     async def _start_adapters(self, intake: Intake, starting: AsyncExitStack) -> None:
         async def receive(message: Message) -> None:

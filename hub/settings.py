@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from hub.config import Configuration
 from hub.db.settings import DatabaseSettings
 from hub.handlers import system
@@ -19,6 +21,8 @@ from hub.queue.executor import ExecutorSettings
 from hub.queue.store import StoreSettings
 from hub.queue.upkeep import UpkeepSettings
 from hub.queue.worker import PoolSettings
+from hub.scheduler.scheduler import SchedulerSettings
+from hub.scheduler.schedules import Schedule
 from hub.transitions import Rules
 
 BUILT_IN = "hub.handlers.sql"
@@ -79,3 +83,39 @@ def engine_settings(
         ),
         work=work and jobs.enabled,
     )
+
+
+def scheduler_settings(configuration: Configuration, *, run: bool) -> SchedulerSettings:
+    """When the table `jobs` is looked at."""
+    jobs = configuration.jobs
+    return SchedulerSettings(run=run and jobs.enabled, check_interval=jobs.scheduler_check_interval)
+
+
+def schedules_of(configuration: Configuration) -> dict[str, Schedule]:
+    """The `schedules` section as rows of the table `jobs`, by name."""
+    default = configuration.jobs.default_timeout
+    return {
+        name: Schedule(
+            handler=one.handler,
+            cronexpression=one.cron,
+            intervalseconds=None if one.interval is None else round(one.interval),
+            startat=one.start_at,
+            endat=one.end_at,
+            maxexecutions=one.max_executions,
+            enabled=one.enabled,
+            condition=one.condition,
+            priority=one.priority,
+            maxretries=one.max_retries,
+            timeout=one.timeout or default,
+            metadata=msgspec.json.encode(one.metadata).decode() if one.metadata else None,
+            enable_recovery=one.enable_recovery,
+            payload=None if one.payload is None else msgspec.json.encode(one.payload).decode(),
+            queue=one.queue,
+            timezone=one.timezone,
+            misfire=one.misfire,
+            overlap=one.overlap,
+            jitter=one.jitter,
+            description=one.description,
+        )
+        for name, one in configuration.schedules.items()
+    }

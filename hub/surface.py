@@ -114,7 +114,6 @@ def refuse_unbuilt(configuration: Configuration) -> None:
 def unbuilt(configuration: Configuration) -> list[str]:
     """What the configuration asks for and this version accepts without doing it."""
     asked = {
-        "schedules: jobs are not fired by time yet": bool(configuration.schedules),
         "workflows: definitions are kept, not run": bool(configuration.workflows),
         "cache: the hub runs in single-instance mode; the database alone keeps several instances correct": (
             configuration.cache is not None

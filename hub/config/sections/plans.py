@@ -26,16 +26,15 @@ from hub.config.values import (
     Text,
     seconds,
 )
-
-_CRON_FIELDS = (5, 6)
+from hub.errors import Rejected
+from hub.scheduler.cron import parse
 
 
 def _cron(text: str) -> str:
-    # Only its shape: what the fields mean is the scheduler's to judge.
-    if len(text) > 255 or len(text.split()) not in _CRON_FIELDS:
-        raise Invalid(
-            f"{quoted(text)} is no cron expression", 'five fields like "0 8 * * *", or six with seconds first'
-        )
+    try:
+        parse(text)
+    except Rejected as error:
+        raise Invalid(str(error), 'five fields like "0 8 * * *", six with seconds first, or "@daily"') from None
     return text
 
 
@@ -89,8 +88,8 @@ class Schedule(Work):
     misfire: Literal["skip", "once", "all"] = Field(
         default="once", description="What becomes of runs that were missed."
     )
-    overlap: Literal["allow", "skip"] = Field(
-        default="allow", description="Whether a run may begin while the last one goes on."
+    overlap: Literal["allow", "skip", "queue"] = Field(
+        default="allow", description="Whether a run may begin while the last one goes on; queue: it waits for that."
     )
     jitter: Duration = Field(default=0.0, description="Spreads the starts over this span.")
     enable_recovery: bool = True
