@@ -51,7 +51,7 @@ async def opened(file: Path | None) -> AsyncIterator[Session]:
     await database.start()
     try:
         store = Store(database, StoreSettings(owner=actor()), Registry())
-        yield Session(configuration, database, store, Records(database, store))
+        yield Session(configuration, database, store, Records(database, store, dedupe_retention=configuration.jobs.dedupe_retention))
     finally:
         await database.stop()
 
