@@ -51,7 +51,8 @@ async def opened(file: Path | None) -> AsyncIterator[Session]:
     await database.start()
     try:
         store = Store(database, StoreSettings(owner=actor()), Registry())
-        yield Session(configuration, database, store, Records(database, store, dedupe_retention=configuration.jobs.dedupe_retention))
+        records = Records(database, store, dedupe_retention=configuration.jobs.dedupe_retention)
+        yield Session(configuration, database, store, records)
     finally:
         await database.stop()
 
