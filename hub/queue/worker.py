@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
@@ -21,13 +20,13 @@ from hub.queue.executor import Executor
 from hub.queue.lane import Lane, Run
 from hub.queue.settler import Settler
 from hub.queue.store import Store, in_runs
+from hub.queue.suspects import Suspects
 from hub.telemetry.metrics import Metrics
 
 _log = logging.getLogger("hub.queue")
 
 UNNAMED = ""
 """The claim of rows that name no queue; their jobs run in the lane of their handler's queue."""
-_SUSPECTS = 50
 _BACKLOG = 2000
 _TURN = 50
 
@@ -67,8 +66,15 @@ class WorkerPool:
         self._lanes: dict[str, Lane] = {}
         self._claiming: dict[str, asyncio.Task[None]] = {}
         self._more: set[str] = set()  # queues that may have something we have not claimed
-        self._suspects: deque[tuple[Lane, Run]] = deque()
-        self._suspect: asyncio.Task[None] | None = None
+        self._suspects = Suspects(
+            executor,
+            settler,
+            clock,
+            store.settings.max_crashes,
+            self._run_in_order,
+            self._claims_ended,
+            self._after_suspects,
+        )
         self._runners: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -82,12 +88,14 @@ class WorkerPool:
 
     def start(self) -> None:
         self._settler.open()
+        self._suspects.open()
         self._open = True
         self.wake_all()
 
     def close(self) -> None:
         """Claim and begin nothing more."""
         self._open = False
+        self._suspects.close()
 
     async def stop(self) -> None:
         """Stop claiming, give back what was not begun, wait for the rest as long as it may take, then stop it."""
@@ -163,7 +171,7 @@ class WorkerPool:
         self._claim_soon(queue)
 
     def _wanted(self, queue: str) -> int:
-        if self._settler.backlog > _BACKLOG:
+        if self._settler.backlog > _BACKLOG or self._suspects.preparing:
             return 0
         free = self._settings.workers - len(self._runners)
         return self._lane(queue or "default").wanted(free, self._clock.monotonic())
@@ -198,13 +206,19 @@ class WorkerPool:
             for attempt in accepted:
                 self._held.add(attempt)
             if any(claim.crashcount for claim in run):
-                self._suspects.append((lane, accepted))
+                self._suspects.add(lane, accepted)
             else:
                 lane.push(accepted)
                 lanes.add(lane)
         for lane in lanes:
             self._start_runner(lane)
-        self._start_suspect()
+        self._suspects.start()
+        if self._suspects.running:
+            self._idle.clear()
+
+    async def _claims_ended(self) -> None:
+        if self._claiming:
+            await asyncio.wait(list(self._claiming.values()))
 
     # --- running ----------------------------------------------------------------------------------------------------
 
@@ -241,7 +255,7 @@ class WorkerPool:
         neediest = self._neediest()
         if neediest is not None:
             self._start_runner(neediest)
-        if not self._runners and self._suspect is None:
+        if not self._runners and not self._suspects.running:
             self._idle.set()
         self._claim_soon(lane.name)
         self._claim_soon(UNNAMED)
@@ -271,30 +285,13 @@ class WorkerPool:
                 break
         lane.finished(len(run))
 
-    def _start_suspect(self) -> None:
-        """Jobs whose worker died run one at a time: if one of them is the killer, it takes no neighbour along."""
-        while len(self._suspects) > _SUSPECTS:
-            for attempt in self._suspects.pop()[1]:
-                self._executor.postpone(attempt, 1.0 + self._clock.random())
-        if self._suspects and self._suspect is None and self._open:
-            self._idle.clear()
-            self._suspect = asyncio.get_running_loop().create_task(self._run_suspects(), name="suspects")
-
-    async def _run_suspects(self) -> None:
-        try:
-            while self._suspects and self._open:
-                lane, run = self._suspects.popleft()
-                await self._run_in_order(lane, run)
-                await self._settler.drain()
-        finally:
-            self._suspect = None
-            if not self._runners:
-                self._idle.set()
+    def _after_suspects(self) -> None:
+        if not self._runners:
+            self._idle.set()
+        self.wake(())
 
     def _give_back_waiting(self) -> None:
         for lane in self._lanes.values():
             for attempt in lane.empty():
                 self._executor.give_back(attempt)
-        while self._suspects:
-            for attempt in self._suspects.popleft()[1]:
-                self._executor.give_back(attempt)
+        self._suspects.give_back()
