@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from hub.cli import check, dead, enqueue, init, jobs, migrate, run, schema, status, tokens
+from hub.cli import check, dead, enqueue, init, jobs, migrate, run, schedules, schema, status, tokens
 from hub.cli.command import command, group
 
 _RUNNING = "Run"
@@ -44,6 +44,7 @@ command(app, "status", examples=status.EXAMPLES, rich_help_panel=_RUNNING)(statu
 command(app, "enqueue", examples=enqueue.EXAMPLES, rich_help_panel=_WORK)(enqueue.enqueue)
 app.add_typer(jobs.app, name="jobs", rich_help_panel=_WORK)
 app.add_typer(dead.app, name="dead", rich_help_panel=_WORK)
+app.add_typer(schedules.app, name="schedules", rich_help_panel=_WORK)
 command(app, "init", examples=init.EXAMPLES, rich_help_panel=_SETUP)(init.init)
 command(app, "check", examples=check.EXAMPLES, rich_help_panel=_SETUP)(check.check)
 command(app, "migrate", examples=migrate.EXAMPLES, rich_help_panel=_SETUP)(migrate.migrate)

@@ -17,9 +17,8 @@ from hub.clock import Clock
 from hub.db.probe import Probe
 from hub.errors import HubError, Rejected
 from hub.ports import Database
-from hub.scheduler.calendar import OnceSpec, fires
 from hub.scheduler.conditions import Conditions
-from hub.scheduler.definition import first_fire, spec_of
+from hub.scheduler.control import Control
 from hub.scheduler.materialize import Materializer, TickSettings
 from hub.scheduler.schedules import Schedule, Schedules
 from hub.scheduler.store import ScheduleStore
@@ -56,6 +55,7 @@ class Scheduler:
         self._settings = settings
         self._store = ScheduleStore(database)
         self._schedules = Schedules(database)
+        self._control = Control(database, clock)
         self._now = now or self._store.now
         self._materializer = Materializer(self._store, clock, woken, settings.tick)
         self._conditions = Conditions(self._store, self._materializer, probe, self.changed)
@@ -101,16 +101,7 @@ class Scheduler:
 
         Raises NotFound, and Rejected for a row that says no times.
         """
-        row, now = await self._store.one(job_id), await self._now()
-        first = first_fire(row, now) if row.live else None
-        if first is None:
-            return []
-        # What is planned holds, unless it is past.
-        first = row.nextrunat if row.nextrunat is not None and row.nextrunat > now else first
-        spec = spec_of(row, now)
-        found = [first] if isinstance(spec, OnceSpec) else [first, *fires(spec, first, count - 1)]
-        found = [at for at in found if row.endat is None or at <= row.endat]
-        return found[: count if row.left is None else min(count, row.left)]
+        return await self._control.upcoming(job_id, count, await self._now())
 
     def state(self) -> dict[str, object]:
         """What this process does about schedules, for /health and `hub status`."""

@@ -37,6 +37,7 @@ def test_the_commands_are_those_of_this_version() -> None:
             *("run", "check", "migrate", "init", "enqueue", "status", "schema"),
             *("jobs list", "jobs show", "jobs retry", "jobs cancel", "jobs tail"),
             *("dead list", "dead redrive", "dead purge"),
+            *("schedules list", "schedules run", "schedules pause", "schedules resume"),
             *("token create", "token list", "token revoke"),
         ]
     )

@@ -1,0 +1,4 @@
+-- A page of schedules by name, behind the name :after; deleted ones are left out. Plan: the unique index on name.
+SELECT id, name, description, handler, cronexpression, intervalseconds, startat, endat, timezone, status, owner,
+       executioncount, maxexecutions, lastrunat, nextrunat, lasterror
+FROM jobs WHERE name > :after AND NOT is_deleted ORDER BY name LIMIT :limit

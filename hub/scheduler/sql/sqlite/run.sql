@@ -1,0 +1,7 @@
+-- Make one row of `queue_jobs` as a fire of this schedule would, beside its times: they and its count stay as they are.
+-- By its id or else by its name. Answers the row's queue. Plan: unique indexes.
+INSERT INTO queue_jobs (id, typeid, handler, payload, queue, priority, maxretries, timeout, metadata, createdby)
+SELECT :jobid, 1, handler, payload, queue, priority, maxretries, timeout,
+       json_set(CASE WHEN json_type(metadata) = 'object' THEN metadata ELSE '{}' END, '$.scheduled_job_id', id), :actor
+FROM jobs WHERE (id = :id OR name = :id) AND NOT is_deleted ORDER BY id = :id DESC LIMIT 1
+RETURNING COALESCE(queue, '') AS queue
