@@ -48,7 +48,16 @@ def open_probe(url: str, settings: DatabaseSettings | None = None, *, limit: flo
             from hub.db.sqlite.probe import SqliteProbe
 
             return SqliteProbe(address, limit)
-    raise AddressInvalid(f"{address.masked}: {address.dialect} is not supported; use postgresql:// or sqlite:///")
+        case "mysql":
+            from hub.db.mysql import require_driver
+
+            require_driver()
+            from hub.db.mysql.probe import MysqlProbe
+
+            return MysqlProbe(address, settings, limit)
+    raise AddressInvalid(
+        f"{address.masked}: {address.dialect} is not supported; use postgresql://, mysql:// or sqlite:///"
+    )
 
 
 def question(sql: str) -> str:

@@ -1,4 +1,4 @@
--- The queue: queue_jobs, job_histories, jobs, and the hub's own small tables. MariaDB 10.11 or newer; MySQL 8.0.23 or
+-- The queue: queue_jobs, job_histories, jobs, and the hub's own small tables. MariaDB 10.11 or newer; MySQL 8.0.29 or
 -- newer by its manual.
 --
 -- Runs by `mysql DATABASE < 0001_queue.sql` and by `hub migrate` alike, again and at the same time as another: under one
@@ -192,6 +192,13 @@ CREATE TABLE IF NOT EXISTS jobs (
     modifiedby          varchar(255),
     modifiedon          datetime(6),
     rowversionstamp     integer      NOT NULL DEFAULT 1,
+    -- what fires next; rows that ask the database first stand apart, as none of them may hold up the others
+    dueat               datetime(6)  GENERATED ALWAYS AS (IF(
+                            enabled AND active AND NOT is_deleted AND `condition` IS NULL, nextrunat, NULL)) VIRTUAL INVISIBLE,
+    askingat            datetime(6)  GENERATED ALWAYS AS (IF(
+                            enabled AND active AND NOT is_deleted AND `condition` IS NOT NULL, nextrunat, NULL)) VIRTUAL INVISIBLE,
+    KEY jobs_due (dueat),
+    KEY jobs_due_asking (askingat),
     KEY idx_jobs_incomplete_intervals (type, status, is_deleted, current_interval_id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin ROW_FORMAT = DYNAMIC;
 

@@ -23,8 +23,8 @@ _AWAY = frozenset(
 )
 # Checks that failed and values that do not fit, where the state is but HY000; 1153: larger than max_allowed_packet.
 _UNFIT = frozenset((1048, 1153, 1264, 1265, 1292, 1364, 1366, 1406, 3140, 3819, 4025, 4035, 4036, 4037, 4038))
-DUPLICATE_IN_PLACE = "Column 'id' cannot be null"
-"""How enqueue.sql says that an id is taken: its ON DUPLICATE KEY must not hide that."""
+# How enqueue.sql says that an id is taken, which its ON DUPLICATE KEY would otherwise hide.
+_ID_TAKEN = "Column 'id' cannot be null"
 
 
 def code_of(error: BaseException) -> int | None:
@@ -63,8 +63,10 @@ def _from_driver(error: errors.MySQLError) -> HubError | None:
         return DatabaseUnavailable(f"no answer from the database server: {message}")
     if code in _CONFLICTS:
         return TransactionConflict(message)
-    if code in _TAKEN or (code == 1048 and message == DUPLICATE_IN_PLACE):
+    if code in _TAKEN:
         return AlreadyExists(message)
+    if code == 1048 and message == _ID_TAKEN:
+        return AlreadyExists("a duplicate: one of the ids is taken")
     if code in _AWAY:
         return DatabaseUnavailable(message)
     state: str | None = getattr(error, "sqlstate", None)

@@ -61,18 +61,22 @@ class Rig:
     async def add(self, job_id: str = "j", handler: str = "h", **columns: Any) -> str:
         """INSERT INTO jobs; times as datetimes."""
         values = {"id": job_id, "name": job_id, "handler": handler, **columns}
-        names = ", ".join(values)
+        names = ", ".join(map(self._name, values))
         marks = ", ".join(
-            f"CAST(:{name} AS jsonb)" if name == "metadata" and not self.sqlite else f":{name}" for name in values
+            f"CAST(:{name} AS jsonb)" if name == "metadata" and self.database.dialect == "postgresql" else f":{name}"
+            for name in values
         )
         await self.sql(f"INSERT INTO jobs ({names}) VALUES ({marks})", **{k: self._bind(v) for k, v in values.items()})
         return job_id
 
     async def change(self, job_id: str = "j", **columns: Any) -> None:
-        sets = ", ".join(f"{name} = :{name}" for name in columns)
+        sets = ", ".join(f"{self._name(name)} = :{name}" for name in columns)
         await self.sql(
             f"UPDATE jobs SET {sets} WHERE id = :id", id=job_id, **{k: self._bind(v) for k, v in columns.items()}
         )
+
+    def _name(self, column: str) -> str:
+        return f"`{column}`" if self.database.dialect == "mysql" else column  # condition is a word of its language
 
     def _bind(self, value: Any) -> Any:
         if isinstance(value, datetime) and self.sqlite:

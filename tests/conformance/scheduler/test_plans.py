@@ -25,17 +25,20 @@ VALUES: dict[str, dict[str, Any]] = {
 
 async def fill(rig: Rig, count: int) -> None:
     """`count` schedules, planned for later, a few of them due."""
-    series = (
-        "WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < :count)"
-        if rig.sqlite
-        else "WITH s AS (SELECT generate_series(1, CAST(:count AS int)) AS n)"
-    )
+    series = {
+        "sqlite": "WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < :count)",
+        "postgresql": "WITH s AS (SELECT generate_series(1, CAST(:count AS int)) AS n)",
+        # no deeper than the server lets a recursion go
+        "mysql": "WITH RECURSIVE d (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM d WHERE n < 199), "
+        "s (n) AS (SELECT 1 + a.n + 200 * b.n FROM d a, d b WHERE 1 + a.n + 200 * b.n <= :count)",
+    }[rig.database.dialect]
+    name = "CONCAT('n', n)" if rig.database.dialect == "mysql" else "'n' || n"
     await rig.sql(
-        f"INSERT INTO jobs (id, name, handler, intervalseconds) {series} SELECT 'n' || n, 'n' || n, 'h', 86400 FROM s",
+        f"INSERT INTO jobs (id, name, handler, intervalseconds) {series} SELECT {name}, {name}, 'h', 86400 FROM s",
         count=count,
     )
     await rig.sql("UPDATE job_plans SET planned = revision")
-    later = "2026-03-02T12:00:00.000Z" if rig.sqlite else "2026-03-02 12:00:00+00"
+    later = "2026-03-02T12:00:00.000Z" if rig.sqlite else "2026-03-02 12:00:00"
     await rig.sql(f"UPDATE jobs SET nextrunat = '{later}'")
 
 

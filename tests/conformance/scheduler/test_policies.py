@@ -215,6 +215,7 @@ async def test_a_failing_condition_skips_its_fire(rig: Rig) -> None:
 ENDLESS = {
     "sqlite": "WITH RECURSIVE t (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT count(*) FROM t",
     "postgresql": "SELECT pg_sleep(10)",
+    "mysql": "SELECT SLEEP(10)",
 }
 
 
