@@ -15,8 +15,8 @@ from typing import Self
 class Sizes:
     """Numbers of jobs and rows; `idle` in seconds; `backlog` waiting rows and as many finished ones."""
 
-    empty: int = 80_000
-    inserts: int = 20_000
+    empty: int = 60_000
+    inserts: int = 15_000
     rows: int = 100_000
     pickups: int = 200
     idle: float = 20.0

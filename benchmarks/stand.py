@@ -41,9 +41,13 @@ class Stand:
     # --- databases --------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def fresh(self, product: str) -> Iterator[str]:
-        """The URL of a new database with the tables of 'hub' or 'pgqueuer', and a table `effects`."""
-        url = self._create(product)
+    def fresh(self, product: str, *, checkpoint: bool = True) -> Iterator[str]:
+        """The URL of a new database with the tables of 'hub' or 'pgqueuer', and a table `effects`.
+
+        `checkpoint` before, so that none falls into the run; not beside a database that is kept, as its next writes
+        would each log a whole page.
+        """
+        url = self._create(product, checkpoint=checkpoint)
         try:
             yield url
         finally:
@@ -52,7 +56,7 @@ class Stand:
     def kept(self, name: str, *fill: str) -> str:
         """The URL of a hub database that is filled by these statements when it is first asked for; see `clear`."""
         if name not in self._kept:
-            url = self._kept[name] = self._create("hub")
+            url = self._kept[name] = self._create("hub", checkpoint=True)
             for statement in fill:
                 self.execute(url, statement)
             self.settle(url)
@@ -79,14 +83,15 @@ class Stand:
     def value(self, url: str, sql: str) -> Any:
         return self.server.fetch(sql, database=_name(url))[0][0]
 
-    def _create(self, product: str) -> str:
+    def _create(self, product: str, *, checkpoint: bool) -> str:
         if product not in self._templates:
             template = self.server.unique_name()
             url = self.server.create_database(template)
             self._templates[product] = template
             _INSTALL[product](self, url)
             self.execute(url, EFFECTS)
-        self.execute(self.server.admin_url, "CHECKPOINT")
+        if checkpoint:
+            self.execute(self.server.admin_url, "CHECKPOINT")
         return self.server.create_database(self.server.unique_name(), template=self._templates[product])
 
     # --- processes --------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ def size(stand: Stand) -> Benchmark:
     few, many = stand.sizes.few, stand.sizes.backlog
 
     def small() -> Sample:
-        with stand.fresh("hub") as url:
+        with stand.fresh("hub", checkpoint=False) as url:
             stand.execute(url, hub_rows(few, _EMPTY))
             stand.settle(url)
             return _claimed(stand, url, few)
