@@ -31,7 +31,8 @@ async def run(wire: Wire, *, url: str, jobs: int, batch: int = 200, in_flight: i
 class _Work:
     def __init__(self, store: Store, jobs: int, batch: int, end: float) -> None:
         self._store = store
-        self._left = jobs
+        self._jobs = jobs
+        self._taken = 0  # claimed, or about to be, and not finished
         self._batch = batch
         self._end = end
         self._claims: list[float] = []
@@ -40,20 +41,28 @@ class _Work:
         self.done = 0
 
     async def claim_and_finish(self) -> None:
-        while self._left > 0 and time.perf_counter() < self._end:
-            wanted = min(self._batch, self._left)
-            self._left -= wanted  # before the other loop looks
-            began = time.perf_counter()
-            try:
-                claims = (await self._store.claim("default", wanted)).claims
-            except (TransactionConflict, AlreadyExists):
-                self._left += wanted
-                continue  # another claim took the key first
-            self._claims.append(time.perf_counter() - began)
-            if not claims and not (await self._store.ready()):
+        while self.done < self._jobs and time.perf_counter() < self._end:
+            claims = await self._claim()
+            if claims:
+                await self._finish(claims)
+            elif not self._taken and not await self._store.ready():
                 break
-            self._left += wanted - len(claims)
-            await self._finish(claims)
+            else:
+                await asyncio.sleep(0.001)  # the other loop has them, or the key that comes before them
+
+    async def _claim(self) -> list[Claim]:
+        wanted = min(self._batch, self._jobs - self.done - self._taken)
+        if wanted <= 0:
+            return []
+        self._taken += wanted  # before the other loop looks
+        began = time.perf_counter()
+        try:
+            claims = (await self._store.claim("default", wanted)).claims
+        except (TransactionConflict, AlreadyExists):
+            claims = []  # another claim took the key first
+        self._claims.append(time.perf_counter() - began)
+        self._taken += len(claims) - wanted
+        return claims
 
     async def _finish(self, claims: list[Claim]) -> None:
         ends = [Settlement(one.id, one.fence, None, hub.CLOCK.new_id(), 0, one.attempt) for one in claims]
@@ -62,6 +71,7 @@ class _Work:
         keys = {one.orderingkey for one in claims if one.orderingkey is not None}
         if keys:
             await self._store.release(keys)
+        self._taken -= len(done)
         self.done += len(done)
         if self.done - self._marks[-1][0] >= self._part:
             self._marks.append((self.done, time.perf_counter()))
