@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -39,14 +40,20 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     exclusive: bool = True
 
 
-def build(url: str, work: Work, handlers: Iterable[Callable[..., Any]]) -> tuple[Database, Engine]:
-    """Neither of them started."""
+def build(url: str, work: Work, handlers: Iterable[Callable[..., Any] | ModuleType]) -> tuple[Database, Engine]:
+    """Neither of them started. `handlers` are functions, or modules that hold some."""
     clock = SystemClock()
     settings = DatabaseSettings(pool=work.pool, transaction_timeout=work.transaction_timeout, exclusive=work.exclusive)
     database = open_database(url, settings, clock)
+    registry = Registry()
+    for one in handlers:
+        if isinstance(one, ModuleType):
+            registry.collect([one], entry_points=False)
+        else:
+            registry.add(one)
     engine = Engine(
         database,
-        Registry().add(*handlers),
+        registry,
         clock,
         NoMetrics(),
         EngineSettings(
@@ -66,7 +73,7 @@ def build(url: str, work: Work, handlers: Iterable[Callable[..., Any]]) -> tuple
 
 
 @asynccontextmanager
-async def running(url: str, work: Work, handlers: Iterable[Callable[..., Any]]) -> AsyncIterator[Engine]:
+async def running(url: str, work: Work, handlers: Iterable[Callable[..., Any] | ModuleType]) -> AsyncIterator[Engine]:
     """The engine at work in this process, drained at the end."""
     database, engine = build(url, work, handlers)
     await database.start()

@@ -11,14 +11,12 @@ import contextlib
 import os
 import random
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import text
 
 from hub import Job, handler
-from tests.faults.points import Point, Trap
+from tests.faults.points import Point, passing
 
 EFFECT = text("INSERT INTO effects (msg_id, jobid, attempt, fence) VALUES (:msg_id, :jobid, :attempt, :fence)")
 
@@ -46,86 +44,82 @@ async def gate(path: str) -> None:
         await asyncio.sleep(0.01)
 
 
-def handlers(trap: Trap) -> Sequence[Callable[..., Any]]:
-    """All of them, leading past the trap."""
-    return [*_counting(trap), *_misbehaving(trap)]
+@handler(EFFECTFUL)
+async def effect(payload: dict[str, str], job: Job) -> None:
+    await leave_effect(job, payload["id"])
+    passing(Point.MID_HANDLER)
 
 
-def _counting(trap: Trap) -> Sequence[Callable[..., Any]]:
-    @handler(EFFECTFUL)
-    async def effect(payload: dict[str, str], job: Job) -> None:
-        await leave_effect(job, payload["id"])
-        trap.passing(Point.MID_HANDLER)
-
-    @handler(UNHURRIED)
-    async def unhurried(payload: dict[str, str], job: Job) -> None:
-        await asyncio.sleep(random.uniform(0, 0.1))
-        await leave_effect(job, payload["id"])
-
-    @handler(PUBLISHING)
-    async def publish(payload: dict[str, str], job: Job) -> None:
-        await leave_effect(job, payload["id"])
-        await job.publish("elsewhere", "orders", {"of": payload["id"]})
-        trap.passing(Point.MID_HANDLER)
-
-    @handler(EMPTY)
-    async def empty() -> None: ...
-
-    @handler("publish")
-    async def deliver() -> None: ...
-
-    return effect, unhurried, publish, empty, deliver
+@handler(UNHURRIED)
+async def unhurried(payload: dict[str, str], job: Job) -> None:
+    await asyncio.sleep(random.uniform(0, 0.1))
+    await leave_effect(job, payload["id"])
 
 
-def _misbehaving(trap: Trap) -> Sequence[Callable[..., Any]]:
-    @handler(GATED)
-    async def gated(payload: dict[str, str], job: Job) -> None:
-        """Waits before its effect (`gate`), or between its effect and its end (`late`), for a file."""
-        await gate(payload.get("gate", "/"))
-        await leave_effect(job, payload["id"])
-        trap.passing(Point.MID_HANDLER)
-        await gate(payload.get("late", "/"))
+@handler(PUBLISHING)
+async def publish(payload: dict[str, str], job: Job) -> None:
+    await leave_effect(job, payload["id"])
+    await job.publish("elsewhere", "orders", {"of": payload["id"]})
+    passing(Point.MID_HANDLER)
 
-    @handler(GATED_EMPTY)
-    async def empty_gated(payload: dict[str, str]) -> None:
-        await gate(payload["gate"])
 
-    @handler("fault.block")
-    async def block(payload: dict[str, str], job: Job) -> None:
-        """Keeps the event loop to itself."""
-        time.sleep(float(payload["seconds"]))  # noqa: ASYNC251 - what it is there for
-        await leave_effect(job, payload["id"])
+@handler(EMPTY)
+async def empty() -> None: ...
 
-    @handler("fault.exit")
-    async def leave(payload: dict[str, str], job: Job) -> None:
-        await leave_effect(job, payload["id"])
-        os._exit(3)
 
-    @handler("fault.system-exit")
-    async def system_exit(payload: dict[str, str], job: Job) -> None:
-        await leave_effect(job, payload["id"])
-        raise SystemExit(3)
+@handler(GATED)
+async def gated(payload: dict[str, str], job: Job) -> None:
+    """Waits before its effect (`gate`), or between its effect and its end (`late`), for a file."""
+    await gate(payload.get("gate", "/"))
+    await leave_effect(job, payload["id"])
+    passing(Point.MID_HANDLER)
+    await gate(payload.get("late", "/"))
 
-    @handler("fault.recurse")
-    async def recurse(payload: dict[str, str], job: Job) -> None:
-        await leave_effect(job, payload["id"])
-        recurse_for_ever()
 
-    @handler("fault.swallow", timeout=0.3)
-    async def swallow(payload: dict[str, str], job: Job) -> None:
-        """Takes no notice of its cancellation and ends as if nothing had been."""
-        await leave_effect(job, payload["id"])
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.sleep(30)
+@handler(GATED_EMPTY)
+async def gated_empty(payload: dict[str, str]) -> None:
+    await gate(payload["gate"])
 
-    @handler("fault.stubborn", timeout=60)
-    async def stubborn(payload: dict[str, str]) -> None:
-        """Ends at the second cancellation, not at the first."""
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.sleep(60)
+
+@handler("fault.block")
+async def block(payload: dict[str, str], job: Job) -> None:
+    """Keeps the event loop to itself."""
+    time.sleep(float(payload["seconds"]))  # noqa: ASYNC251 - what it is there for
+    await leave_effect(job, payload["id"])
+
+
+@handler("fault.exit")
+async def leave(payload: dict[str, str], job: Job) -> None:
+    await leave_effect(job, payload["id"])
+    os._exit(3)
+
+
+@handler("fault.system-exit")
+async def system_exit(payload: dict[str, str], job: Job) -> None:
+    await leave_effect(job, payload["id"])
+    raise SystemExit(3)
+
+
+@handler("fault.recurse")
+async def recurse(payload: dict[str, str], job: Job) -> None:
+    await leave_effect(job, payload["id"])
+    recurse_for_ever()
+
+
+@handler("fault.swallow", timeout=0.3)
+async def swallow(payload: dict[str, str], job: Job) -> None:
+    """Takes no notice of its cancellation and ends as if nothing had been."""
+    await leave_effect(job, payload["id"])
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.sleep(30)
+
+
+@handler("fault.stubborn", timeout=60)
+async def stubborn(payload: dict[str, str]) -> None:
+    """Ends at the second cancellation, not at the first."""
+    with contextlib.suppress(asyncio.CancelledError):
         await asyncio.sleep(60)
-
-    return gated, empty_gated, block, leave, system_exit, recurse, swallow, stubborn
+    await asyncio.sleep(60)
 
 
 def recurse_for_ever() -> None:

@@ -6,6 +6,7 @@ to be hurt, so that what runs between two of them is what runs in production.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sqlite3
@@ -18,6 +19,7 @@ from typing import Any
 
 import asyncpg
 import msgspec
+from aiohttp import web
 
 from hub.db.sqlite.writer import Work, WriteHold
 from hub.model import Enqueued, NewJob, Settlement
@@ -112,10 +114,22 @@ class Trap:
             os.kill(os.getpid(), signal.SIGKILL if self._deed is Deed.KILL else signal.SIGSTOP)
 
 
+_installed: Trap | None = None
+
+
+def passing(point: Point) -> None:
+    """Called by the handlers, which are the test's own: the process comes by `point`."""
+    if _installed is not None:
+        _installed.passing(point)
+
+
 def install(trap: Trap) -> None:
     """Lead the hub's classes past the trap, in this process, for good."""
+    global _installed
+    _installed = trap
     _around_store(trap)
     _around_acceptance(trap)
+    _around_answer(trap)
     _around_finish_on_postgresql(trap)
     _around_finish_on_sqlite(trap)
 
@@ -153,6 +167,18 @@ def _around_acceptance(trap: Trap) -> None:
 
     replace(GroupCommit, "_write", write_passing)
     replace(GroupCommit, "enqueue", enqueue_passing)
+
+
+def _around_answer(trap: Trap) -> None:
+    write_eof = web.Response.write_eof
+
+    async def write_eof_passing(self: web.Response, data: bytes = b"") -> None:
+        await write_eof(self, data)
+        if self.status == 202:
+            # The loop hands bytes to the system at the end of its turn.
+            asyncio.get_running_loop().call_soon(trap.passing, Point.AFTER_ANSWER)
+
+    replace(web.Response, "write_eof", write_eof_passing)
 
 
 def _around_finish_on_postgresql(trap: Trap) -> None:

@@ -38,14 +38,17 @@ class Victim:
         at: int = 1,
         deed: Deed = Deed.KILL,
         control: Sequence[Control] = (),
+        hub: Path | None = None,
     ) -> None:
+        """`hub` is the configuration of a whole hub, in which `work` has but its name to say."""
         self.work = work
         self.point = point
         self.journal = Journal(folder / f"{work.owner}.journal")
         self.log = folder / f"{work.owner}.log"
         trap = ["--point", point, "--at", str(at), "--deed", deed] if point is not None else []
+        where = ["--url", url] if hub is None else ["--hub", str(hub)]
         self._command = [
-            *(sys.executable, "-m", "tests.faults.victim", "--url", url, "--journal", str(self.journal.path)),
+            *(sys.executable, "-m", "tests.faults.victim", *where, "--journal", str(self.journal.path)),
             *(*trap, "--work", msgspec.json.encode(work).decode()),
             *(word for one in control for word in ("--control", one)),
         ]

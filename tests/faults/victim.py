@@ -1,6 +1,9 @@
-"""A worker process that is going to be hurt: `python -m tests.faults.victim --url … --point before-commit --at 7`.
+"""A process that is going to be hurt: `python -m tests.faults.victim --url … --point before-commit --at 7`.
 
-Invariant: it runs the engine as it is; only the trap and the controls asked for are put around it.
+It runs the engine alone, on the database `--url`, or with `--hub FILE` the whole hub of a configuration, as
+`hub run --config FILE` does.
+
+Invariant: it runs the hub as it is; only the trap and the controls asked for are put around it.
 """
 
 from __future__ import annotations
@@ -16,11 +19,12 @@ from typing import Any
 import msgspec
 import uvloop
 
+from hub.app import Hub
+from hub.cli.serve import serve
 from hub.telemetry import configure_logging
-from tests.faults import controls, points
+from tests.faults import controls, delivery, handlers, points
 from tests.faults.controls import Control
 from tests.faults.engine import Work, running
-from tests.faults.handlers import handlers
 from tests.faults.points import Deed, Journal, Point, Trap
 
 
@@ -33,15 +37,35 @@ def main(words: Sequence[str] | None = None) -> int:
     # The controls first: the trap lies around whatever is wrong, as it lies around what is right.
     controls.install(options.control)
     points.install(trap)
-    work = msgspec.json.decode(options.work, type=Work)
-    uvloop.run(_serve(options.url, work, trap, journal))
+    if options.hub is not None:
+        _run_hub(options.hub, journal)
+    else:
+        uvloop.run(_serve(options.url, msgspec.json.decode(options.work, type=Work), journal))
     return 0
 
 
-async def _serve(url: str, work: Work, trap: Trap, journal: Journal) -> None:
+def _run_hub(file: Path, journal: Journal) -> None:
+    """`hub run`, which is ready when its start has come to its end."""
+    start, stop = Hub.start, Hub.stop
+
+    async def start_told(self: Hub) -> None:
+        await start(self)
+        journal.write("ready")
+
+    async def stop_told(self: Hub) -> None:
+        journal.write("stopping")
+        await stop(self)
+        journal.write("stopped")
+
+    controls.replace(Hub, "start", start_told)
+    controls.replace(Hub, "stop", stop_told)
+    serve(file, roles=None, queues=None)
+
+
+async def _serve(url: str, work: Work, journal: Journal) -> None:
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
-    async with running(url, work, handlers(trap)):
+    async with running(url, work, [handlers, delivery]):
         journal.write("ready")
         await told.wait()
         journal.write("stopping")
@@ -51,7 +75,9 @@ async def _serve(url: str, work: Work, trap: Trap, journal: Journal) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     add: Any = parser.add_argument
-    add("--url", required=True, help="the database")
+    where: Any = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--url", help="the database of an engine")
+    where.add_argument("--hub", type=Path, help="the configuration of a hub")
     add("--journal", type=Path, required=True, help="the file that outlives this process")
     add("--point", type=Point, choices=list(Point), default=None)
     add("--at", type=int, default=1, help="at which passing of the point")
