@@ -18,7 +18,6 @@ from hub.config import Configuration, load
 from hub.db import migrator
 from hub.db.engine import open_database
 from hub.db.probe import open_probe
-from hub.db.settings import DatabaseSettings
 from hub.errors import Rejected
 from hub.handlers import publish, system
 from hub.handlers.outgoing import Options, request
@@ -41,8 +40,6 @@ from hub.surface import make_adapters, open_http, open_intake, refuse_unbuilt
 from hub.telemetry import Metrics, NoMetrics, get_logger
 from hub.version import version
 
-SCHEDULED = ("postgresql", "sqlite")
-"""The databases that schedules fire on."""
 ROLES = ("worker", "scheduler", "adapters", "api")
 
 _log = get_logger("hub")
@@ -94,7 +91,13 @@ class Hub:
             woken=self.engine.woken,
         )
         self.registry.add(*system.handlers(_Maintenance(self), retention(configuration)))
-        self.scheduler = self._scheduler(url, settings)
+        self.scheduler = Scheduler(
+            self.database,
+            open_probe(url, settings),
+            self.engine.woken,
+            self.clock,
+            scheduler_settings(configuration, run="scheduler" in self.roles),
+        )
         self._running = AsyncExitStack()
         self._since = self.clock.monotonic()
         self.addresses: list[str] = []
@@ -129,9 +132,8 @@ class Hub:
             starting.push_async_callback(self.database.stop)
             await self.engine.start()
             starting.push_async_callback(self.engine.stop)
-            if self.scheduler is not None:
-                await self.scheduler.start(schedules_of(self.configuration))
-                starting.push_async_callback(self.scheduler.stop)
+            await self.scheduler.start(schedules_of(self.configuration))
+            starting.push_async_callback(self.scheduler.stop)
             intake = open_intake(self)
             if "adapters" in self.roles:
                 await self._start_adapters(intake, starting)
@@ -200,7 +202,7 @@ class Hub:
             "database": {"dialect": self.database.dialect, "reachable": reachable},
             "cache": {"mode": "single-instance"},
             "adapters": {name: {"type": one.type} for name, one in self.configuration.adapters.items() if one.enabled},
-            "scheduler": self.scheduler.state() if self.scheduler is not None else {"running": False},
+            "scheduler": self.scheduler.state(),
             "recovery": {"enabled": self.configuration.jobs.recovery.enabled},
             "jobs": self.engine.state(),
         }
@@ -209,20 +211,11 @@ class Hub:
         """Why this instance cannot take work now; empty when it can."""
         found = ["shutting down"] if self.stopping else []
         found += self.engine.faults()
-        if self.scheduler is not None and self.scheduler.failing:
+        if self.scheduler.failing:
             found.append(self.scheduler.failing)
         if not await self.engine.store.reachable():
             found.append("the database is away")
         return list(dict.fromkeys(found))
-
-    def _scheduler(self, url: str, settings: DatabaseSettings) -> Scheduler | None:
-        if self.database.dialect not in SCHEDULED:
-            _log.warning(
-                "not in this version", what=f"schedules on {self.database.dialect}: jobs run, none is fired by time"
-            )
-            return None
-        run = scheduler_settings(self.configuration, run="scheduler" in self.roles)
-        return Scheduler(self.database, open_probe(url, settings), self.engine.woken, self.clock, run)
 
     async def _start_adapters(self, intake: Intake, starting: AsyncExitStack) -> None:
         async def receive(message: Message) -> None:

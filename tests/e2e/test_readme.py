@@ -94,9 +94,9 @@ class RunningHub:
         return self.process.wait(timeout=40)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=[None, "postgres_url", "mariadb_url"])
 def hub(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunningHub]:
-    environ = {"DATABASE_URL": request.getfixturevalue("postgres_url")} if request.param == "postgresql" else {}
+    environ = {"DATABASE_URL": request.getfixturevalue(request.param)} if request.param else {}
     shutil.copytree(ROOT / "config", tmp_path / "config")
     running = RunningHub(tmp_path, environ)
     try:

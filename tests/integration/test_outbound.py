@@ -22,9 +22,9 @@ async def accept(payload: dict[str, Any], job: Job) -> None:
         raise ValueError("after publishing")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite_url", "postgres_url", "mariadb_url"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    url: str = request.getfixturevalue(request.param)
     return url
 
 
