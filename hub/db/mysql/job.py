@@ -8,13 +8,16 @@ otherwise be committed statement by statement.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NoReturn
 
+from sqlalchemy.engine.interfaces import Dialect, ExecutionContext
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.sql.compiler import Compiled
 
 from hub.db.job_connection import JobConnection
 from hub.db.mysql.faults import code_of, ends_transaction, translate
+from hub.db.mysql.guard import refusal
 from hub.db.mysql.slots import JobSlot, JobSlots
 from hub.db.mysql.statements import compose, execute, parameters
 from hub.errors import HandlerEndedTransaction, TransactionAborted, TransactionConflict
@@ -26,7 +29,7 @@ _FENCE = "the fence was lost"
 
 
 class _Guarded(JobConnection):
-    """Also remembers that the server has undone the transaction."""
+    """Also refuses what commits by itself here, and remembers that the server has undone the transaction."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -36,6 +39,18 @@ class _Guarded(JobConnection):
         if self.undone is not None and self.violation is None:
             raise TransactionConflict("the server undid the transaction, and the handler went on") from self.undone
         super().check_finish()
+
+    def _execute_context(
+        self,
+        dialect: Dialect,
+        constructor: Callable[..., ExecutionContext],
+        statement: str | Compiled,
+        *args: Any,
+        **kw: Any,
+    ) -> Any:
+        if (why := refusal(str(statement))) is not None:
+            self.refuse(why)
+        return super()._execute_context(dialect, constructor, statement, *args, **kw)
 
     def _handle_dbapi_exception(self, e: BaseException, *args: Any, **kw: Any) -> NoReturn:
         if ends_transaction(e):
