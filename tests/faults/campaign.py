@@ -125,12 +125,12 @@ class Campaign:
         self.ledger = Ledger(folder / "acknowledged")
         self._folder = folder
         self._seed = seed
-        self._random = random.Random(seed)
+        self.random = random.Random(seed)
         self.work = work or Work()
         self._control = control
         self._lives = itertools.count(1)
-        self._landed: Counter[str] = Counter()
-        self._hurt: list[tuple[str, float]] = []  # owner, when
+        self.landed: Counter[str] = Counter()
+        self.hurt: list[tuple[str, float]] = []  # owner, when
 
     # ----------------------------------------------------------------------------------------------------- the faults
 
@@ -148,7 +148,7 @@ class Campaign:
     def one_kill(self, point: Point, *, a_life: int) -> None:
         """A worker that works until it is killed, or until there is nothing left to do."""
         furthest = 6 if point in GROUPED else max(1, a_life // 2)
-        victim = self.victim(point=point, at=self._random.randint(1, furthest))
+        victim = self.victim(point=point, at=self.random.randint(1, furthest))
         with victim:
             until(
                 lambda: not victim.alive or self.outside.unsettled() == 0,
@@ -156,7 +156,7 @@ class Campaign:
                 lambda: f"{self.outside.unsettled()} jobs have not ended\n{victim.output()[-4000:]}",
             )
             if victim.alive and not victim.landed:
-                self._expect_orderly_end(victim)
+                self.expect_orderly_end(victim)
                 return
             victim.killed()
             self.count(victim)
@@ -170,7 +170,7 @@ class Campaign:
             for share in shares:
                 self._one_zombie(next(turns), share)
             self.outside.settled(SETTLING)
-            self._expect_orderly_end(steady)
+            self.expect_orderly_end(steady)
         return self.settle()
 
     def side_by_side(self, jobs: int) -> Tally:
@@ -178,16 +178,16 @@ class Campaign:
         with self.victim() as one, self.victim() as other:
             insert(self.outside.url, self.ledger, jobs)
             self.outside.settled(SETTLING)
-            self._expect_orderly_end(one)
-            self._expect_orderly_end(other)
+            self.expect_orderly_end(one)
+            self.expect_orderly_end(other)
         return self.settle()
 
     def robbed(self, jobs: int) -> Tally:
         """On SQLite, where no lease expires by itself: another one that takes the worker for dead, now and then."""
         with self.victim() as worker:
-            self._landed["robbed"] += asyncio.run(self._rob(jobs))
+            self.landed["robbed"] += asyncio.run(self._rob(jobs))
             self.outside.settled(SETTLING)
-            self._expect_orderly_end(worker)
+            self.expect_orderly_end(worker)
         return self.settle()
 
     async def _rob(self, jobs: int) -> int:
@@ -203,11 +203,11 @@ class Campaign:
                 await until_async(lambda: self.outside.count("statusid = 2"), SETTLING, "nobody works")
                 with contextlib.suppress(TransactionConflict):
                     taken += len(await store.rescue())
-                await asyncio.sleep(self._random.uniform(0.01, 0.1))
+                await asyncio.sleep(self.random.uniform(0.01, 0.1))
         return taken
 
     def _one_zombie(self, point: Point, jobs: int) -> None:
-        zombie = self.victim(point=point, at=1 if point in GROUPED else self._random.randint(1, 3), deed=Deed.STOP)
+        zombie = self.victim(point=point, at=1 if point in GROUPED else self.random.randint(1, 3), deed=Deed.STOP)
         with zombie:
             insert(self.outside.url, self.ledger, jobs)
             until(lambda: zombie.landed or self.outside.unsettled() == 0, SETTLING, "neither frozen nor done")
@@ -217,7 +217,7 @@ class Campaign:
                 robbed = zombie.work.owner
                 until(lambda: self.outside.rescued_from(robbed) > 0, SETTLING, "nobody took over")
                 zombie.thaw()
-            self._expect_orderly_end(zombie)
+            self.expect_orderly_end(zombie)
 
     # ----------------------------------------------------------------------------------------------------- the pieces
 
@@ -228,18 +228,26 @@ class Campaign:
         at: int = 1,
         deed: Deed = Deed.KILL,
         control: Sequence[Control] = (),
+        hub: Path | None = None,
         **work_otherwise: Any,
     ) -> Victim:
-        """A worker with a name of its own; `work_otherwise` are figures of Work."""
+        """A worker with a name of its own; `hub` as Victim has it, `work_otherwise` are figures of Work."""
         work = msgspec.structs.replace(self.work, **{"owner": f"life-{next(self._lives)}", **work_otherwise})
         return Victim(
-            self._folder, self.outside.url, work, point=point, at=at, deed=deed, control=[*self._control, *control]
+            self._folder,
+            self.outside.url,
+            work,
+            point=point,
+            at=at,
+            deed=deed,
+            control=[*self._control, *control],
+            hub=hub,
         )
 
     def count(self, victim: Victim) -> None:
         """The fault has happened to this one, at the place where it was meant to."""
-        self._landed[str(victim.point)] += 1
-        self._hurt.append((victim.work.owner, victim.when(f"landed {victim.point}")))
+        self.landed[str(victim.point)] += 1
+        self.hurt.append((victim.owner, victim.when(f"landed {victim.point}")))
 
     def settle(self) -> Tally:
         """Let a sound worker do what is left; the oracle's verdict."""
@@ -249,20 +257,20 @@ class Campaign:
                     self.outside.settled(SETTLING)
                 except TimeoutError as error:
                     raise TimeoutError(f"{error}\n{last.output()[-4000:]}") from None
-                self._expect_orderly_end(last)
+                self.expect_orderly_end(last)
         until(lambda: self.outside.connections() == 0, 20, "workers are gone, their connections are not")
         verdict = judge(self.outside.facts(self.ledger, rescue_interval=self.work.rescue_interval))
-        return Tally(self._seed, verdict, self._landed, list(self._recoveries()))
+        return Tally(self._seed, verdict, self.landed, list(self._recoveries()))
 
     def _recoveries(self) -> Iterable[float]:
-        for owner, at in self._hurt:
+        for owner, at in self.hurt:
             recovered = self.outside.recovered_at(owner)
             if recovered is not None:
                 yield recovered - at
 
-    def _expect_orderly_end(self, victim: Victim) -> None:
+    def expect_orderly_end(self, victim: Victim) -> None:
         if victim.terminate() != 0:
             raise RuntimeError(f"{victim.work.owner} ended with {victim.process.returncode}\n{victim.output()[-4000:]}")
 
     def _shuffled(self, points: Sequence[Point]) -> list[Point]:
-        return self._random.sample(points, len(points))
+        return self.random.sample(points, len(points))

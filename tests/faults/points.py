@@ -60,6 +60,10 @@ class Deed(StrEnum):
     STOP = "stop"
 
 
+INSTANCE = "instance "
+"""Begins the entry in which a hub says its name."""
+
+
 class Entry(msgspec.Struct, frozen=True):
     """A line of a journal: what happened to a victim, and when (seconds since 1970)."""
 

@@ -17,7 +17,7 @@ import msgspec
 
 from tests.faults.controls import Control
 from tests.faults.engine import Work
-from tests.faults.points import Deed, Journal, Point
+from tests.faults.points import INSTANCE, Deed, Journal, Point
 from tests.faults.waiting import until
 from tests.servers.process import freeze, kill_tree, spawn, thaw
 
@@ -82,6 +82,12 @@ class Victim:
     @property
     def alive(self) -> bool:
         return self.process.poll() is None
+
+    @property
+    def owner(self) -> str:
+        """The name that stands in its leases. A hub makes one for itself."""
+        names = [entry.event for entry in self.journal.read() if entry.event.startswith(INSTANCE)]
+        return names[0].removeprefix(INSTANCE) if names else self.work.owner
 
     @property
     def process(self) -> subprocess.Popen[bytes]:

@@ -15,12 +15,18 @@ from tests.faults.ledger import Ledger
 
 _AT_ONCE = 8
 _PATIENCE = 60.0
+_A_MESSAGE = 0.05
+"""Seconds that may pass for each message besides, restarts included."""
 
 
 async def send(address: str, ledger: Ledger, count: int, routes: Sequence[str]) -> None:
     """Have so many messages accepted, by the routes in turns. Raises TimeoutError when the hub stays away."""
     left = iter(range(count))
-    async with asyncio.timeout(_PATIENCE), aiohttp.ClientSession() as session, asyncio.TaskGroup() as senders:
+    async with (
+        asyncio.timeout(_PATIENCE + count * _A_MESSAGE),
+        aiohttp.ClientSession() as session,
+        asyncio.TaskGroup() as senders,
+    ):
         for _ in range(_AT_ONCE):
             senders.create_task(_send_all(session, address, ledger, left, routes))
 

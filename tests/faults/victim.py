@@ -49,6 +49,7 @@ def _run_hub(file: Path, journal: Journal) -> None:
     start, stop = Hub.start, Hub.stop
 
     async def start_told(self: Hub) -> None:
+        journal.write(f"{points.INSTANCE}{self.instance}")
         await start(self)
         journal.write("ready")
 

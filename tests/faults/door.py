@@ -1,0 +1,91 @@
+"""A whole hub behind its HTTP port, and senders that say each message until it is accepted.
+
+Invariant: the address stays the same, whichever process is behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from tests.faults.campaign import SETTLING, Campaign, Tally
+from tests.faults.controls import Control
+from tests.faults.handlers import EFFECTFUL, EMPTY
+from tests.faults.points import GROUPED, Point
+from tests.faults.process import Victim
+from tests.faults.senders import send
+from tests.faults.waiting import until_async
+from tests.servers import free_port
+
+ROUTES = {"effects": EFFECTFUL, "empties": EMPTY}
+
+Plan = tuple[Point | None, int]
+"""Where a hub is killed, and at which passing; with None it is not."""
+
+
+class Door:
+    """`run` kills one hub after another while senders are at work."""
+
+    def __init__(self, campaign: Campaign, folder: Path) -> None:
+        port = free_port()
+        self.campaign = campaign
+        self.address = f"http://127.0.0.1:{port}"
+        self._folder = folder
+        self._configuration = folder / "configuration.json"
+        self._configuration.write_text(json.dumps(_configuration(campaign, port)))
+
+    def hub(self, *, point: Point | None = None, at: int = 1, control: Sequence[Control] = ()) -> Victim:
+        """One process of it."""
+        return self.campaign.victim(point=point, at=at, control=control, hub=self._configuration)
+
+    def random_plans(self, points: Sequence[Point], a_life: int) -> Iterator[Plan]:
+        """One of the points after another, each at a random passing within the `a_life` messages of a process."""
+        while True:
+            for point in points:
+                yield point, self.campaign.random.randint(1, 6 if point in GROUPED else a_life)
+
+    async def run(self, messages: int, plans: Iterable[Plan], *, control: Sequence[Control] = ()) -> Tally:
+        """Until every message is accepted and every job has ended; the oracle's verdict."""
+        sending = asyncio.create_task(send(self.address, self.campaign.ledger, messages, list(ROUTES)))
+        try:
+            for point, at in plans:
+                with self.hub(point=point, at=at, control=control) as hub:
+                    await self._until_dead_or_done(hub, sending)
+                    if hub.alive and not hub.landed:
+                        await asyncio.to_thread(self.campaign.expect_orderly_end, hub)
+                        break
+                    await asyncio.to_thread(hub.killed)
+                    self.campaign.count(hub)
+            await sending
+        finally:
+            sending.cancel()
+        return await asyncio.to_thread(self.campaign.settle)
+
+    async def _until_dead_or_done(self, hub: Victim, sending: asyncio.Task[None]) -> None:
+        def dead_or_done() -> bool:
+            return not hub.alive or (sending.done() and self.campaign.outside.unsettled() == 0)
+
+        await until_async(dead_or_done, SETTLING, lambda: f"neither killed nor done\n{hub.output()[-4000:]}")
+
+
+def _configuration(campaign: Campaign, port: int) -> dict[str, object]:
+    return {
+        "database": {"url": campaign.outside.url},
+        "http": {"host": "127.0.0.1", "port": port},
+        "jobs": {
+            "enabled": True,
+            "workers": 10,
+            "lease": "1s",
+            "poll_interval": 0.2,
+            "max_crashes": 1000,
+            "shutdown_timeout": "10s",
+        },
+        "handlers": ["tests.faults.handlers"],
+        "adapters": {"web": {"type": "http"}},
+        "routes": [
+            {"name": name, "from": "web", "handler": handler, "dedupe_key": "payload.id"}
+            for name, handler in ROUTES.items()
+        ],
+    }
