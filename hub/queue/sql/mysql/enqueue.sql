@@ -15,15 +15,27 @@ SELECT v.id, v.handler, v.payload, v.queue, v.priority, v.maxretries,
        IF(v.statusid = 0 AND (v.scheduledat IS NOT NULL OR v.delay IS NOT NULL), 7, v.statusid),
        v.lasterror, v.failure, IF(v.statusid = 4, UTC_TIMESTAMP(6), NULL)
 FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
-    id longtext PATH '$[0]', handler longtext PATH '$[1]', payload longtext PATH '$[2]', queue longtext PATH '$[3]',
-    priority bigint PATH '$[4]', maxretries bigint PATH '$[5]', scheduledat longtext PATH '$[6]',
-    delay double PATH '$[7]', orderingkey longtext PATH '$[8]', source longtext PATH '$[9]',
-    dedupekey longtext PATH '$[10]', parentjobid longtext PATH '$[11]', typeid bigint PATH '$[12]',
-    method longtext PATH '$[13]', protocol longtext PATH '$[14]', direction longtext PATH '$[15]',
-    metadata longtext PATH '$[16]', contenttype longtext PATH '$[17]', payloadencoding longtext PATH '$[18]',
-    timeout double PATH '$[19]', traceparent longtext PATH '$[20]', createdby longtext PATH '$[21]',
-    statusid bigint PATH '$[22]', lasterror longtext PATH '$[23]', failure longtext PATH '$[24]')) v
+    id longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]',
+    handler longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[1]',
+    payload longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[2]',
+    queue longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[3]', priority bigint PATH '$[4]',
+    maxretries bigint PATH '$[5]', scheduledat longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[6]',
+    delay double PATH '$[7]', orderingkey longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[8]',
+    source longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[9]',
+    dedupekey longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[10]',
+    parentjobid longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[11]', typeid bigint PATH '$[12]',
+    method longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[13]',
+    protocol longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[14]',
+    direction longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[15]',
+    metadata longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[16]',
+    contenttype longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[17]',
+    payloadencoding longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[18]', timeout double PATH '$[19]',
+    traceparent longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[20]',
+    createdby longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[21]', statusid bigint PATH '$[22]',
+    lasterror longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[23]',
+    failure longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[24]')) v
 ON DUPLICATE KEY UPDATE id = IF(queue_jobs.id = v.id, NULL, queue_jobs.id)
 ----
-SELECT j.id, NULL AS notified FROM JSON_TABLE(:rows, '$[*]' COLUMNS (id varchar(256) PATH '$[0]')) v
+SELECT j.id, NULL AS notified FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
+    id varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]')) v
 STRAIGHT_JOIN queue_jobs j FORCE INDEX (qj_id) ON j.id = v.id

@@ -20,4 +20,5 @@ UPDATE JSON_TABLE(:foundrows, '$[*]' COLUMNS (
 STRAIGHT_JOIN queue_jobs j FORCE INDEX (PRIMARY) ON j.seq = p.was
 SET j.gate = 3, j.seq = IF(p.fresh, p.seq, j.seq), j.statusid = IF(p.fresh, 1, j.statusid)
 ----
-SELECT queue, 1 AS n FROM JSON_TABLE(:firstrows, '$[*]' COLUMNS (queue longtext PATH '$[2]')) v
+SELECT queue, 1 AS n FROM JSON_TABLE(:firstrows, '$[*]' COLUMNS (
+    queue longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[2]')) v

@@ -1,7 +1,8 @@
 -- columns: id
 -- Queue Failed and Cancelled jobs again as if they were new: all retries, the first priority; attempts are counted on.
 -- Answers those that were, with their queues. An UPDATE sees what it has assigned already. Plan: qj_id, jh_job.
-SELECT j.seq FROM JSON_TABLE(:rows, '$[*]' COLUMNS (id varchar(256) PATH '$[0]')) v
+SELECT j.seq FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
+    id varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]')) v
 STRAIGHT_JOIN queue_jobs j FORCE INDEX (qj_id) ON j.id = v.id
 WHERE j.statusid IN (4, 6) AND j.active
 FOR UPDATE

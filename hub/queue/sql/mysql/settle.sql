@@ -9,10 +9,12 @@ SELECT j.id, v.result,
        v.failure, v.unknown, IF(v.statusid IN (1, 5) AND j.cancelrequested, 6, v.statusid) AS becomes,
        v.statusid IN (3, 4, 6) OR j.cancelrequested AS ended
 FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
-    id varchar(256) PATH '$[0]', fence bigint PATH '$[1]', result longtext PATH '$[2]',
-    executionid varchar(256) PATH '$[3]', duration bigint PATH '$[4]', attempt bigint PATH '$[5]',
-    statusid int PATH '$[6]', priority bigint PATH '$[7]', retrycount bigint PATH '$[8]', delay double PATH '$[9]',
-    lasterror longtext PATH '$[10]', failure longtext PATH '$[11]', unknown int PATH '$[12]')) v
+    id varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]', fence bigint PATH '$[1]',
+    result longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[2]',
+    executionid varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[3]', duration bigint PATH '$[4]',
+    attempt bigint PATH '$[5]', statusid int PATH '$[6]', priority bigint PATH '$[7]', retrycount bigint PATH '$[8]',
+    delay double PATH '$[9]', lasterror longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[10]',
+    failure longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[11]', unknown int PATH '$[12]')) v
 STRAIGHT_JOIN queue_jobs j FORCE INDEX (qj_id) ON j.id = v.id
 WHERE j.fence = v.fence AND j.statusid = 2
 FOR UPDATE
@@ -24,10 +26,13 @@ SELECT v.executionid, j.id, v.executionid, IF(v.becomes IN (3, 6), v.becomes, 4)
        IF(v.lasterror IS NULL, 'Success', SUBSTRING_INDEX(v.lasterror, '\n', 1)), v.lasterror, v.attempt, :executedby,
        IF(:history_input > 0, LEFT(j.payload, :history_input), NULL), v.result
 FROM JSON_TABLE(:firstrows, '$[*]' COLUMNS (
-    id varchar(256) PATH '$[0]', result longtext PATH '$[1]', executionid varchar(256) PATH '$[2]',
-    duration bigint PATH '$[3]', attempt bigint PATH '$[4]', statusid int PATH '$[5]', priority bigint PATH '$[6]',
-    retrycount bigint PATH '$[7]', delay double PATH '$[8]', lasterror longtext PATH '$[9]',
-    failure longtext PATH '$[10]', unknown int PATH '$[11]', becomes int PATH '$[12]', ended int PATH '$[13]')) v
+    id varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]',
+    result longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[1]',
+    executionid varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[2]', duration bigint PATH '$[3]',
+    attempt bigint PATH '$[4]', statusid int PATH '$[5]', priority bigint PATH '$[6]', retrycount bigint PATH '$[7]',
+    delay double PATH '$[8]', lasterror longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[9]',
+    failure longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[10]', unknown int PATH '$[11]',
+    becomes int PATH '$[12]', ended int PATH '$[13]')) v
 STRAIGHT_JOIN queue_jobs j FORCE INDEX (qj_id) ON j.id = v.id
 WHERE v.executionid IS NOT NULL
 ----
@@ -37,18 +42,24 @@ SELECT j.id, 6, UTC_TIMESTAMP(6) - INTERVAL v.duration * 1000 MICROSECOND, UTC_T
        SUBSTRING_INDEX(v.lasterror, '\n', 1), v.lasterror, v.attempt, :executedby,
        IF(:history_input > 0, LEFT(j.payload, :history_input), NULL), v.result
 FROM JSON_TABLE(:firstrows, '$[*]' COLUMNS (
-    id varchar(256) PATH '$[0]', result longtext PATH '$[1]', executionid varchar(256) PATH '$[2]',
-    duration bigint PATH '$[3]', attempt bigint PATH '$[4]', statusid int PATH '$[5]', priority bigint PATH '$[6]',
-    retrycount bigint PATH '$[7]', delay double PATH '$[8]', lasterror longtext PATH '$[9]',
-    failure longtext PATH '$[10]', unknown int PATH '$[11]', becomes int PATH '$[12]', ended int PATH '$[13]')) v
+    id varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]',
+    result longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[1]',
+    executionid varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[2]', duration bigint PATH '$[3]',
+    attempt bigint PATH '$[4]', statusid int PATH '$[5]', priority bigint PATH '$[6]', retrycount bigint PATH '$[7]',
+    delay double PATH '$[8]', lasterror longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[9]',
+    failure longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[10]', unknown int PATH '$[11]',
+    becomes int PATH '$[12]', ended int PATH '$[13]')) v
 STRAIGHT_JOIN queue_jobs j FORCE INDEX (qj_id) ON j.id = v.id
 WHERE v.executionid IS NULL AND v.becomes <> v.statusid
 ----
 UPDATE JSON_TABLE(:firstrows, '$[*]' COLUMNS (
-    id varchar(256) PATH '$[0]', result longtext PATH '$[1]', executionid varchar(256) PATH '$[2]',
-    duration bigint PATH '$[3]', attempt bigint PATH '$[4]', statusid int PATH '$[5]', priority bigint PATH '$[6]',
-    retrycount bigint PATH '$[7]', delay double PATH '$[8]', lasterror longtext PATH '$[9]',
-    failure longtext PATH '$[10]', unknown int PATH '$[11]', becomes int PATH '$[12]', ended int PATH '$[13]')) v
+    id varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]',
+    result longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[1]',
+    executionid varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[2]', duration bigint PATH '$[3]',
+    attempt bigint PATH '$[4]', statusid int PATH '$[5]', priority bigint PATH '$[6]', retrycount bigint PATH '$[7]',
+    delay double PATH '$[8]', lasterror longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[9]',
+    failure longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[10]', unknown int PATH '$[11]',
+    becomes int PATH '$[12]', ended int PATH '$[13]')) v
 STRAIGHT_JOIN queue_jobs j FORCE INDEX (qj_id) ON j.id = v.id
 SET j.statusid = v.becomes, j.result = v.result, j.priority = v.priority, j.retrycount = v.retrycount,
     j.lasterror = IF(v.executionid IS NULL, COALESCE(v.lasterror, j.lasterror), v.lasterror),

@@ -4,7 +4,8 @@
 SELECT livekey FROM queue_jobs FORCE INDEX (qj_key) WHERE livekey > :after GROUP BY livekey ORDER BY livekey LIMIT :limit
 ----
 SELECT j.seq
-FROM JSON_TABLE(:firstrows, '$[*]' COLUMNS (k varchar(256) PATH '$[0]')) v
+FROM JSON_TABLE(:firstrows, '$[*]' COLUMNS (
+    k varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]')) v
 STRAIGHT_JOIN queue_jobs j FORCE INDEX (PRIMARY)
     ON j.seq = (SELECT e.seq FROM queue_jobs e FORCE INDEX (qj_key) WHERE e.livekey = v.k ORDER BY e.seq LIMIT 1)
 WHERE j.gate = 1 AND j.statusid IN (0, 1, 5)
@@ -14,7 +15,8 @@ UPDATE queue_jobs FORCE INDEX (PRIMARY) SET gate = IF(scheduledat > UTC_TIMESTAM
 WHERE seq IN :found AND gate = 1 AND statusid IN (0, 1, 5)
 ----
 SELECT v.k AS orderingkey, NULL AS queue, v.n
-FROM JSON_TABLE(:firstrows, '$[*]' COLUMNS (n FOR ORDINALITY, k longtext PATH '$[0]')) v
+FROM JSON_TABLE(:firstrows, '$[*]' COLUMNS (
+    n FOR ORDINALITY, k longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]')) v
 UNION ALL
 SELECT NULL, q.queue, 0
 FROM (SELECT DISTINCT COALESCE(queue, '') AS queue FROM queue_jobs FORCE INDEX (PRIMARY)

@@ -5,7 +5,8 @@
 -- Answers the schedules that moved, with their executions. Plan: primary keys, qj_dedupe.
 SELECT j.id
 FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
-    id varchar(256) PATH '$[0]', revision bigint PATH '$[1]', was longtext PATH '$[2]')) b
+    id varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]', revision bigint PATH '$[1]',
+    was longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[2]')) b
 STRAIGHT_JOIN jobs j FORCE INDEX (PRIMARY) ON j.id = b.id
 STRAIGHT_JOIN job_plans p FORCE INDEX (PRIMARY) ON p.jobid = b.id
 WHERE LEAST(j.nextrunat, CAST('9999-12-31' AS datetime(6))) = CAST(b.was AS datetime(6))
@@ -20,10 +21,16 @@ SELECT b.fireid, 1, j.handler, j.payload, j.queue, j.priority, j.maxretries, j.t
        b.source, b.dedupekey, CAST(b.scheduledat AS datetime(6)), IF(b.scheduledat IS NULL, 0, 7), b.orderingkey,
        'scheduler'
 FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
-    id varchar(256) PATH '$[0]', revision bigint PATH '$[1]', was longtext PATH '$[2]', following longtext PATH '$[3]',
-    lasterror longtext PATH '$[4]', fireid varchar(256) PATH '$[5]', firetime longtext PATH '$[6]',
-    source varchar(256) PATH '$[7]', dedupekey varchar(256) PATH '$[8]', scheduledat longtext PATH '$[9]',
-    orderingkey longtext PATH '$[10]')) b
+    id varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]', revision bigint PATH '$[1]',
+    was longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[2]',
+    following longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[3]',
+    lasterror longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[4]',
+    fireid varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[5]',
+    firetime longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[6]',
+    source varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[7]',
+    dedupekey varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[8]',
+    scheduledat longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[9]',
+    orderingkey longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[10]')) b
 STRAIGHT_JOIN jobs j FORCE INDEX (PRIMARY) ON j.id = b.id
 WHERE j.id IN :found AND b.fireid IS NOT NULL
   AND NOT (j.overlap = 'skip' AND COALESCE((
@@ -33,15 +40,21 @@ ORDER BY b.firetime
 ON DUPLICATE KEY UPDATE id = IF(queue_jobs.id = b.fireid, NULL, queue_jobs.id)
 ----
 UPDATE jobs j JOIN (
-    SELECT r.id COLLATE utf8mb4_bin AS id, MAX(r.following) AS following, MAX(r.lasterror) AS lasterror,
+    SELECT r.id, MAX(r.following) AS following, MAX(r.lasterror) AS lasterror,
            COUNT(q.id) AS n, MAX(IF(q.id IS NULL, NULL, r.firetime)) AS latest
     FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
-    id varchar(256) PATH '$[0]', revision bigint PATH '$[1]', was longtext PATH '$[2]', following longtext PATH '$[3]',
-    lasterror longtext PATH '$[4]', fireid varchar(256) PATH '$[5]', firetime longtext PATH '$[6]',
-    source varchar(256) PATH '$[7]', dedupekey varchar(256) PATH '$[8]', scheduledat longtext PATH '$[9]',
-    orderingkey longtext PATH '$[10]')) r
+    id varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]', revision bigint PATH '$[1]',
+    was longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[2]',
+    following longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[3]',
+    lasterror longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[4]',
+    fireid varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[5]',
+    firetime longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[6]',
+    source varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[7]',
+    dedupekey varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[8]',
+    scheduledat longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[9]',
+    orderingkey longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[10]')) r
     LEFT JOIN queue_jobs q FORCE INDEX (qj_id) ON q.id = r.fireid
-    GROUP BY r.id COLLATE utf8mb4_bin
+    GROUP BY r.id
 ) b ON b.id = j.id
 SET j.lasterror = b.lasterror, j.lastrunat = COALESCE(CAST(b.latest AS datetime(6)), j.lastrunat),
     j.nextrunat = IF(j.maxexecutions > 0 AND j.executioncount + b.n >= j.maxexecutions, NULL,

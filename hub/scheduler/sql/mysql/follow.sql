@@ -13,13 +13,20 @@ SELECT
     v.metadata, v.enable_recovery, v.payload, v.queue, v.timezone, v.misfire, v.overlap, v.jitter, v.description,
     'config', 'config'
 FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
-    name varchar(256) PATH '$[0]', handler longtext PATH '$[1]', cronexpression longtext PATH '$[2]',
-    intervalseconds bigint PATH '$[3]', startat longtext PATH '$[4]', endat longtext PATH '$[5]',
-    maxexecutions bigint PATH '$[6]', enabled int PATH '$[7]', `condition` longtext PATH '$[8]',
+    name varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]',
+    handler longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[1]',
+    cronexpression longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[2]', intervalseconds bigint PATH '$[3]',
+    startat longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[4]',
+    endat longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[5]', maxexecutions bigint PATH '$[6]',
+    enabled int PATH '$[7]', `condition` longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[8]',
     priority bigint PATH '$[9]', maxretries bigint PATH '$[10]', timeout double PATH '$[11]',
-    metadata longtext PATH '$[12]', enable_recovery int PATH '$[13]', payload longtext PATH '$[14]',
-    queue longtext PATH '$[15]', timezone longtext PATH '$[16]', misfire longtext PATH '$[17]',
-    overlap longtext PATH '$[18]', jitter double PATH '$[19]', description longtext PATH '$[20]')) v
+    metadata longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[12]', enable_recovery int PATH '$[13]',
+    payload longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[14]',
+    queue longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[15]',
+    timezone longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[16]',
+    misfire longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[17]',
+    overlap longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[18]', jitter double PATH '$[19]',
+    description longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[20]')) v
 ON DUPLICATE KEY UPDATE
     rowversionstamp = jobs.rowversionstamp + (jobs.owner <=> 'config' AND NOT (
         NOT jobs.is_deleted AND jobs.active AND jobs.handler <=> v.handler AND jobs.cronexpression <=>
@@ -71,5 +78,6 @@ ON DUPLICATE KEY UPDATE
     jitter = IF(jobs.owner <=> 'config', v.jitter, jobs.jitter),
     description = IF(jobs.owner <=> 'config', v.description, jobs.description)
 ----
-SELECT j.name, j.owner FROM JSON_TABLE(:rows, '$[*]' COLUMNS (name varchar(256) PATH '$[0]')) v
+SELECT j.name, j.owner FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
+    name varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]')) v
 STRAIGHT_JOIN jobs j FORCE INDEX (name) ON j.name = v.name
