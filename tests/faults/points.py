@@ -50,6 +50,8 @@ class Point(StrEnum):
 
 ACCEPTING = (Point.BEFORE_ACCEPT, Point.BEFORE_ANSWER, Point.AFTER_ANSWER)
 WORKING = tuple(point for point in Point if point not in ACCEPTING)
+LOCKLESS = (Point.AFTER_CLAIM, Point.MID_HANDLER, Point.BEFORE_LAST_UPDATE, Point.BEFORE_GROUP_COMMIT)
+"""Where a worker of PostgreSQL that is frozen holds no lock which would keep others from its jobs."""
 GROUPED = (Point.BEFORE_ACCEPT, Point.AFTER_CLAIM, Point.BEFORE_GROUP_COMMIT, Point.AFTER_GROUP_COMMIT)
 
 

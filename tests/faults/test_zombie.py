@@ -15,12 +15,9 @@ from tests.faults.handlers import EFFECTFUL, EMPTY, GATED, leave_effect
 from tests.faults.ledger import Ledger
 from tests.faults.oracle import judge
 from tests.faults.outside import Outside
-from tests.faults.points import Deed, Point
+from tests.faults.points import LOCKLESS, Deed, Point
 from tests.faults.scale import wanted_jobs
 from tests.faults.waiting import until, until_async
-
-# Where a frozen worker holds no lock that would keep others from its jobs.
-LOCKLESS = (Point.AFTER_CLAIM, Point.MID_HANDLER, Point.BEFORE_LAST_UPDATE, Point.BEFORE_GROUP_COMMIT)
 
 
 @pytest.mark.timeout(3600)

@@ -1,0 +1,202 @@
+"""The long form: `python -m tests.faults.report --jobs 20000` runs every campaign on both databases and prints a table.
+
+The negative controls belong to it: each must fail, or the rest proves nothing. kill -9 does not test a loss of power,
+and one machine does not test replication. The exit status is 0 if all came out as it must.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.faults.campaign import Campaign, Tally, insert_async
+from tests.faults.controls import Control
+from tests.faults.door import Door
+from tests.faults.engine import Work
+from tests.faults.mix import Mix
+from tests.faults.outside import Outside
+from tests.faults.points import ACCEPTING, LOCKLESS, WORKING, Point
+from tests.faults.waiting import until_async
+from tests.servers import PostgresService
+
+_A_LIFE = 150
+_TORN = (Point.BEFORE_LAST_UPDATE, Point.BEFORE_COMMIT)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One row of the table. `act` plays it; `breaks` says what a control must bring about."""
+
+    name: str
+    databases: Sequence[str]
+    act: Callable[[Campaign, Path, int], Tally]
+    control: Sequence[Control] = ()
+    breaks: str = ""
+    work: Work | None = None
+
+
+def scenes(server: PostgresService, seconds: float) -> Sequence[Scene]:
+    both, postgresql, sqlite = ("sqlite", "postgresql"), ("postgresql",), ("sqlite",)
+    return [
+        Scene("killed at each point of an attempt", both, _killed),
+        Scene("hub killed at each point behind HTTP", both, _killed_behind_its_door),
+        Scene("frozen past the lease", postgresql, _frozen),
+        Scene("robbed by another", sqlite, lambda campaign, folder, jobs: campaign.robbed(jobs)),
+        Scene("two workers share", postgresql, lambda campaign, folder, jobs: campaign.side_by_side(jobs)),
+        Scene(
+            "server killed under load",
+            postgresql,
+            lambda campaign, folder, jobs: _away(campaign, server, jobs),
+            work=Work(lease=4.0, rescue_interval=0.5),
+        ),
+        Scene("random mix", both, lambda campaign, folder, jobs: _mixed(campaign, seconds)),
+        Scene("control: effects committed first", both, _torn, [Control.EFFECTS_FIRST], "duplicates"),
+        Scene("control: no fence", postgresql, _frozen, [Control.NO_FENCE], "duplicates"),
+        Scene(
+            "control: no fence",
+            sqlite,
+            lambda campaign, folder, jobs: campaign.robbed(jobs),
+            [Control.NO_FENCE],
+            "duplicates",
+        ),
+        Scene("control: answer before the commit", both, _answered, [Control.ANSWER_FIRST], "lost"),
+        Scene("control: no dedupe key", both, _answered, [Control.NO_DEDUPE], "duplicates"),
+    ]
+
+
+# ------------------------------------------------------------------------------------------------------------ the acts
+
+
+def _killed(campaign: Campaign, folder: Path, jobs: int) -> Tally:
+    return campaign.kill_by_kill(jobs, a_life=_A_LIFE)
+
+
+def _torn(campaign: Campaign, folder: Path, jobs: int) -> Tally:
+    return campaign.kill_by_kill(jobs, a_life=_A_LIFE, points=_TORN)
+
+
+def _frozen(campaign: Campaign, folder: Path, jobs: int) -> Tally:
+    return campaign.beside_a_zombie(jobs, zombies=max(4, jobs // 500), points=LOCKLESS)
+
+
+def _killed_behind_its_door(campaign: Campaign, folder: Path, jobs: int) -> Tally:
+    door = Door(campaign, folder)
+    return asyncio.run(door.run(jobs, door.random_plans((*ACCEPTING, *WORKING), _A_LIFE)))
+
+
+def _answered(campaign: Campaign, folder: Path, jobs: int) -> Tally:
+    door = Door(campaign, folder)
+    return asyncio.run(door.run(jobs, door.random_plans((Point.BEFORE_ACCEPT, Point.BEFORE_ANSWER), _A_LIFE)))
+
+
+def _mixed(campaign: Campaign, seconds: float) -> Tally:
+    return Mix(campaign).run(seconds, 3 if campaign.outside.dialect == "postgresql" else 1)
+
+
+def _away(campaign: Campaign, server: PostgresService, jobs: int) -> Tally:
+    """The server is killed, and started again, a dozen times while the jobs come in."""
+
+    async def hurt() -> None:
+        inserting = asyncio.create_task(insert_async(campaign.outside.url, campaign.ledger, jobs))
+        for share in range(1, 13):
+            await until_async(_ended(campaign.outside, jobs * share // 14), 120, "the work does not go on")
+            server.kill9()
+            campaign.landed["server killed"] += 1
+            await asyncio.to_thread(server.start)
+        await inserting
+
+    with campaign.victim() as worker:
+        asyncio.run(hurt())
+        campaign.outside.settled(120)
+        campaign.expect_orderly_end(worker)
+    return campaign.settle()
+
+
+def _ended(outside: Outside, jobs: int) -> Callable[[], bool]:
+    return lambda: outside.count("statusid = 3") >= jobs
+
+
+# ----------------------------------------------------------------------------------------------------------- the table
+
+_COLUMNS = ("database", "scene", "accepted", "effects", "duplicates", "lost", "failed", "faults landed")
+_RECOVERY = ("recovery p50", "p95", "max")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(words)
+    _say(f"seed {options.seed}, {options.jobs} jobs a scene")
+    _say(" | ".join((*_COLUMNS, *_RECOVERY, "seconds", "verdict")))
+    right = True
+    with PostgresService() as server:
+        for scene in scenes(server, options.seconds):
+            for database in scene.databases:
+                if options.only in scene.name and database in options.database:
+                    right &= _play(scene, database, server, options)
+    return 0 if right else 1
+
+
+def _play(scene: Scene, database: str, server: PostgresService, options: argparse.Namespace) -> bool:
+    began = time.monotonic()
+    with _database(database, server) as (outside, folder):
+        campaign = Campaign(outside, folder, seed=options.seed, work=scene.work, control=scene.control)
+        tally = scene.act(campaign, folder, options.jobs)
+    verdict = tally.verdict
+    if scene.breaks:
+        right = bool(getattr(verdict, scene.breaks))
+        said = f"fails as it must ({scene.breaks})" if right else "DOES NOT FAIL"
+    else:
+        right = verdict.clean
+        said = "kept" if right else f"BROKEN: {'; '.join(verdict.violations[:3])}"
+    figures = (verdict.accepted, verdict.effects, len(verdict.duplicates), len(verdict.lost), verdict.failed)
+    cells = (database, scene.name, *figures, tally.landed.total(), *_recovery(tally.recoveries))
+    _say(" | ".join(map(str, (*cells, f"{time.monotonic() - began:.0f}", said))))
+    _say(f"  landed: {dict(sorted(tally.landed.items()))}")
+    return right
+
+
+@contextmanager
+def _database(kind: str, server: PostgresService) -> Iterator[tuple[Outside, Path]]:
+    with tempfile.TemporaryDirectory(prefix="hub-faults-") as name:
+        folder = Path(name)
+        number = time.monotonic_ns()
+        url = f"sqlite:///{folder / 'hub.db'}" if kind == "sqlite" else server.create_database(f"faults_{number}")
+        with Outside.of(url) as outside:
+            outside.prepare()
+            yield outside, folder
+        if kind != "sqlite":
+            server.drop_database(f"faults_{number}")
+
+
+def _recovery(seconds: Sequence[float]) -> Sequence[str]:
+    if len(seconds) < 2:
+        return [f"{seconds[0]:.2f} s" if seconds else "-"] * 3
+    hundredths = statistics.quantiles(seconds, n=100, method="inclusive")
+    return [f"{value:.2f} s" for value in (hundredths[49], hundredths[94], max(seconds))]
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="The fault suite's long form, with its negative controls.")
+    parser.add_argument("--jobs", type=int, default=20_000, help="for each scene")
+    parser.add_argument("--seconds", type=float, default=120.0, help="how long the random mix goes on")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--only", default="", help="scenes whose name holds this text")
+    parser.add_argument("--database", nargs="+", choices=("sqlite", "postgresql"), default=("sqlite", "postgresql"))
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
