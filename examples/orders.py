@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from msgspec import Meta
-from sqlalchemy import DateTime, bindparam, text
+from sqlalchemy import DateTime, TextClause, bindparam, text
 
 from examples.tables import with_orders
 from hub import Job, handler
@@ -16,11 +16,16 @@ Number = Annotated[int, Meta(ge=0)]
 Name = Annotated[str, Meta(pattern=r"^[^\x00]{1,64}$")]
 Amount = Annotated[float, Meta(ge=0, le=1e12)]
 
+INSERT = "INSERT INTO orders (id, total, customer, jobid, placedat) VALUES (:id, :total, :customer, :jobid, :placedat) "
+
+
+def _place(if_it_is_there: str) -> TextClause:
+    return text(INSERT + if_it_is_there).bindparams(bindparam("placedat", type_=DateTime(timezone=True)))
+
+
 # Built once: SQLAlchemy compiles a statement that it meets again for free.
-PLACE = text(
-    "INSERT INTO orders (id, total, customer, jobid, placedat) VALUES (:id, :total, :customer, :jobid, :placedat) "
-    "ON CONFLICT (id) DO NOTHING"
-).bindparams(bindparam("placedat", type_=DateTime(timezone=True)))
+PLACE = _place("ON CONFLICT (id) DO NOTHING")
+PLACE_MYSQL = _place("ON DUPLICATE KEY UPDATE id = orders.id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,7 @@ class Order:
 async def place(order: Order, job: Job) -> dict[str, Any]:
     """Write the order down. One that is there already stays as it is, so that a repeated message does no harm."""
     await job.db.execute(
-        PLACE,
+        PLACE_MYSQL if job.db.dialect.name in ("mysql", "mariadb") else PLACE,
         {
             "id": str(order.id),
             "total": order.total,

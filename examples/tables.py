@@ -44,6 +44,11 @@ async def _find_or_make(job: Job) -> None:
     if await job.db.run_sync(_is_there):
         _found.add(job.db.engine)
         return
+    if job.db.dialect.name in ("mysql", "mariadb"):
+        # There CREATE TABLE commits whatever transaction it is in, so it gets one of its own.
+        async with job.db.engine.begin() as apart:
+            await apart.run_sync(metadata.create_all)
+        return
     if job.db.dialect.name == "postgresql":
         await job.db.execute(_ONE_AT_A_TIME)
     # In the job's own transaction: if the job fails, the table goes with it, and the next job makes it.

@@ -137,7 +137,7 @@ Saturated and DatabaseUnavailable: the message was not taken, and comes again.""
 
 
 class Adapter(Protocol):
-    """A connection to the outside. It connects, reads, acknowledges, sends and closes; everything else is the core's."""
+    """A connection to the outside: it connects, reads, acknowledges, sends and closes. All else is the core's."""
 
     async def start(self, receive: Receive) -> None: ...
 

@@ -21,10 +21,12 @@ _log = logging.getLogger("hub.db")
 
 
 class Slot(ABC):
-    """One connection, and who has it. `begun`: a transaction was begun on it ahead, for the next job."""
+    """One connection, and who has it. `begun`: a transaction was begun on it ahead, for the next job; `promised`: that
+    is asked for, for a job that waits."""
 
     def __init__(self) -> None:
         self.begun = False
+        self.promised = False
         self.since = 0.0
         self.name = ""
         self.warned = False
@@ -37,6 +39,10 @@ class Slot(ABC):
     @abstractmethod
     async def isolate(self, isolation: str) -> None:
         """Give the transaction that was begun ahead, and has run nothing yet, another isolation level."""
+
+    @abstractmethod
+    async def undo(self) -> None:
+        """Roll back the transaction that was begun ahead."""
 
     @abstractmethod
     def close(self) -> None:
@@ -55,6 +61,8 @@ class Slots(ABC, Generic[S]):
         self._idle: list[S] = []
         self._busy: set[S] = set()
         self._opening = 0
+        self._promised = 0
+        self._undoing: set[asyncio.Task[None]] = set()
         self._waiters: deque[asyncio.Future[S | None]] = deque()
         self._watch: asyncio.TimerHandle | None = None
 
@@ -62,10 +70,14 @@ class Slots(ABC, Generic[S]):
     async def open(self) -> S:
         """A slot with a new connection; raises DatabaseUnavailable."""
 
-    @property
-    def wanted(self) -> bool:
-        """Whether a job waits for a slot at this moment."""
-        return bool(self._waiters)
+    def promise(self, slot: S) -> bool:
+        """Whether the next transaction is to be begun on `slot` together with the end of this one: a job waits at this
+        moment, and no other slot has been promised to it."""
+        if len(self._waiters) <= self._promised:
+            return False
+        self._promised += 1
+        slot.promised = True
+        return True
 
     async def begin(self, name: str, isolation: str | None = None) -> S:
         """A slot in a transaction of its own, for the job called `name`; raises DatabaseUnavailable."""
@@ -87,23 +99,42 @@ class Slots(ABC, Generic[S]):
 
     def put(self, slot: S) -> None:
         """Take a slot back whose transaction has ended (or, with `begun`, has just begun for whoever waits)."""
+        self._redeem(slot)
         waiter = self._next_waiter()
         if waiter is not None:
             slot.since = self._clock.monotonic()
             waiter.set_result(slot)
-        elif slot.begun:
-            self.discard(slot)
+        elif slot.begun:  # whoever waited has been cancelled
+            undoing = asyncio.get_running_loop().create_task(self._undo(slot))
+            self._undoing.add(undoing)
+            undoing.add_done_callback(self._undoing.discard)
         else:
             self._busy.discard(slot)
             self._idle.append(slot)
 
     def discard(self, slot: S) -> None:
         """Close a slot's connection; whoever waits may open another."""
+        self._redeem(slot)
         self._busy.discard(slot)
         slot.close()
         waiter = self._next_waiter()
         if waiter is not None:
             waiter.set_result(None)
+
+    def _redeem(self, slot: S) -> None:
+        if slot.promised:
+            slot.promised = False
+            self._promised -= 1
+
+    async def _undo(self, slot: S) -> None:
+        slot.begun = False
+        try:
+            await slot.undo()
+        except Exception:
+            _log.debug("a transaction begun ahead could not be undone: its connection is closed", exc_info=True)
+            self.discard(slot)
+        else:
+            self.put(slot)
 
     async def close(self) -> None:
         if self._watch is not None:

@@ -50,6 +50,8 @@ class MysqlDatabase:
         async with self._own.lend() as connection:
             await connection.ping(reconnect=False)
         self._engine = self._make_engine(lambda: self._connector.open(own=False), isolation_level="AUTOCOMMIT")
+        async with self._engine.connect():
+            pass  # tells SQLAlchemy what server this is: a handler may ask before anything has run
         self._slots = JobSlots(self._engine, self._connector, self._settings, self._clock)
 
     async def stop(self) -> None:

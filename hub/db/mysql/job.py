@@ -181,7 +181,7 @@ class MysqlJobTransaction:
     async def _send_block(self, slot: JobSlot, texts: Sequence[str]) -> bool:
         """One trip, and BEGIN rides along only if a job waits this moment."""
         first, *others = texts
-        ahead = self._slots.wanted
+        ahead = self._slots.promise(slot)
         rest = "".join(f"{text}; " for text in others)
         block = (
             f"BEGIN NOT ATOMIC {first}; "

@@ -38,6 +38,9 @@ class JobSlot(Slot):
         await self.driver.rollback()
         await self.begin(isolation)
 
+    async def undo(self) -> None:
+        await self.driver.rollback()
+
     def close(self) -> None:
         if self.connection.dbapi_connection is not None:
             self.connection.invalidate()

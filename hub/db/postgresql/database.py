@@ -49,6 +49,8 @@ class PostgresDatabase:
         async with self._own.lend() as connection:
             await connection.fetchval("SELECT 1")
         self._engine = self._make_engine(isolation_level="AUTOCOMMIT")
+        async with self._engine.connect():
+            pass  # tells SQLAlchemy what server this is: a handler may ask before anything has run
         self._slots = JobSlots(self._engine, self._settings, self._clock)
 
     async def stop(self) -> None:

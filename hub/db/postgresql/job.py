@@ -146,7 +146,7 @@ class PostgresJobTransaction:
             slot.prepared.add(prepared)
         ordered = dict(zip(statement.columns, row, strict=True))
         finish = f"EXECUTE {prepared}({arguments(ordered[name] for name in statement.order)});COMMIT"
-        ahead = self._slots.wanted
+        ahead = self._slots.promise(slot)
         await slot.driver.execute(finish + ";BEGIN" if ahead else finish)
         return ahead
 

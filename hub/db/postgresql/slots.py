@@ -31,6 +31,9 @@ class JobSlot(Slot):
     async def isolate(self, isolation: str) -> None:
         await self.driver.execute(f"SET TRANSACTION ISOLATION LEVEL {isolation}")
 
+    async def undo(self) -> None:
+        await self.driver.execute("ROLLBACK", timeout=5)
+
     def close(self) -> None:
         if self.connection.dbapi_connection is not None:
             self.connection.invalidate()

@@ -391,3 +391,29 @@ async def test_a_handler_that_blocks_the_loop_is_named_and_keeps_its_lease(
         assert (row["statusid"], row["result"], row["crashcount"]) == (3, '"through"', 0)
     [said] = [record.getMessage() for record in caplog.records if "event loop is blocked" in record.getMessage()]
     assert "in blocks" in said
+
+
+async def test_transactions_begun_ahead_need_no_more_connections_than_the_pool(rig: RigMaker) -> None:
+    opened = 0
+
+    @handler("effect")
+    async def effect(job: Job) -> None:
+        await job.db.execute(EFFECT, {"msg": job.id})
+
+    async with rig(effect, workers=9, pool=4) as r:
+        await r.sql(EFFECTS)
+        slots = getattr(r.database, "_slots", None)
+        if slots is not None:  # SQLite has one writer and no slots
+            make = slots.open
+
+            async def counted() -> object:
+                nonlocal opened
+                opened += 1
+                return await make()
+
+            slots.open = counted
+        for _ in range(300):
+            await r.enqueue("effect")
+        await r.ran(300)
+        assert opened <= 4
+        assert len(await r.sql("SELECT DISTINCT msg FROM effects")) == 300
