@@ -42,7 +42,7 @@ layers: setup
 
 types: setup
 	@echo '--> mypy'
-	@$(BIN)/mypy hub tests/servers
+	@$(BIN)/mypy hub examples benchmarks tests/servers
 
 unit: setup
 	@echo '--> pytest'

@@ -64,6 +64,20 @@ async def postgres_rig(postgres_url: str) -> AsyncIterator[Rig]:
         yield rig
 
 
+@pytest.fixture(params=["postgresql", "mariadb"])
+def server_url(request: pytest.FixtureRequest) -> str:
+    """A fresh, migrated database of each kind that has several writers."""
+    url: str = request.getfixturevalue({"postgresql": "postgres_url"}.get(request.param, f"{request.param}_url"))
+    return url
+
+
+@pytest.fixture
+async def server_rig(server_url: str) -> AsyncIterator[Rig]:
+    """For what any database with several writers must show."""
+    async with rig_on(server_url) as rig:
+        yield rig
+
+
 @pytest.fixture
 async def sqlite_rig(sqlite_url: str) -> AsyncIterator[Rig]:
     """For what follows from one process having the file."""

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from hub.clock import SystemClock
 from hub.errors import TransactionConflict
@@ -321,12 +322,12 @@ async def test_the_heartbeat_extends_leases_and_keeps_what_was_said_of_the_progr
     assert await rig.store.rescue() == []
 
 
-async def test_the_heartbeat_does_not_wait_for_a_row_that_its_own_job_has_locked(postgres_rig: Rig) -> None:
-    rig = postgres_rig
+async def test_the_heartbeat_does_not_wait_for_a_row_that_its_own_job_has_locked(server_rig: Rig) -> None:
+    rig = server_rig
     claim = await rig.one()
     transaction = rig.database.begin_job("t")
-    driver = await transaction.driver()
-    await driver.execute("UPDATE queue_jobs SET progressnote = 'mine' WHERE id = $1", claim.id)
+    mine = text("UPDATE queue_jobs SET progressnote = 'mine' WHERE id = :id")
+    await transaction.connection.execute(mine, {"id": claim.id})
     (row,) = await rig.store.renew(rig.database, [Held(claim.id, claim.fence, None, None)])
     assert (row[0], row[1]) == (claim.id, True)
     await transaction.rollback()

@@ -165,8 +165,8 @@ async def test_rows_of_a_transaction_whose_fence_is_lost_are_not_there(rig: Rig)
     assert await rig.job(child.id) is None
 
 
-async def test_messages_that_arrive_twice_at_once_make_one_row_each(postgres_rig: Rig) -> None:
-    rig = postgres_rig
+async def test_messages_that_arrive_twice_at_once_make_one_row_each(server_rig: Rig) -> None:
+    rig = server_rig
     batches = [[rig.new(source="s", dedupekey=f"{key}") for key in range(20)] for _ in range(8)]
     answers = await asyncio.gather(*(rig.store.enqueue(batch) for batch in batches))
     for key in range(20):

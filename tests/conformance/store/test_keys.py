@@ -219,8 +219,8 @@ async def test_a_job_of_a_dead_worker_holds_its_key_until_it_is_rescued_and_runs
     assert await drain(rig) == [claim.id, second]
 
 
-async def test_workers_side_by_side_never_hold_one_key_break_its_order_or_leave_it_behind(postgres_rig: Rig) -> None:
-    rig, chance = postgres_rig, random.Random(7)
+async def test_workers_side_by_side_never_hold_one_key_break_its_order_or_leave_it_behind(server_rig: Rig) -> None:
+    rig, chance = server_rig, random.Random(7)
     total, arrived = 900, 0
     running: set[str] = set()
     seen: dict[str, list[int]] = defaultdict(list)

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from sqlalchemy import text
 
 from hub.model import Status
 from hub.transitions import after_crash
@@ -32,10 +33,10 @@ async def test_a_live_workers_job_is_left_alone(rig: Rig) -> None:
     assert await rig.complete(claim) == {claim.id}
 
 
-async def test_a_lease_that_runs_is_respected_by_everybody(postgres_rig: Rig) -> None:
-    claim = await postgres_rig.one()
-    assert await postgres_rig.other.rescue() == []
-    assert await postgres_rig.status(claim.id) == [Status.PROCESSING]
+async def test_a_lease_that_runs_is_respected_by_everybody(server_rig: Rig) -> None:
+    claim = await server_rig.one()
+    assert await server_rig.other.rescue() == []
+    assert await server_rig.status(claim.id) == [Status.PROCESSING]
 
 
 async def test_the_process_that_has_the_file_takes_back_what_its_predecessor_held(
@@ -101,21 +102,20 @@ async def test_the_key_of_a_poison_job_goes_on(rig: Rig) -> None:
     assert await rig.taken() == [second]
 
 
-async def test_a_zombie_that_holds_the_row_does_not_hold_up_the_rescue_of_others(postgres_rig: Rig) -> None:
-    rig = postgres_rig
+async def test_a_zombie_that_holds_the_row_does_not_hold_up_the_rescue_of_others(server_rig: Rig) -> None:
+    rig = server_rig
     await rig.add(rig.new(), rig.new())
     zombie, other = await rig.take()
     await rig.crash(zombie.id, other.id)
     transaction = rig.database.begin_job("zombie")
-    driver = await transaction.driver()
-    await driver.execute("SELECT 1 FROM queue_jobs WHERE id = $1 FOR UPDATE", zombie.id)
+    await transaction.connection.execute(text("SELECT 1 FROM queue_jobs WHERE id = :id FOR UPDATE"), {"id": zombie.id})
     assert [rescued.id for rescued in await rig.other.rescue()] == [other.id]
     await transaction.rollback()
     assert [rescued.id for rescued in await rig.other.rescue()] == [zombie.id]
 
 
-async def test_two_rescuers_share_the_work(postgres_rig: Rig) -> None:
-    rig = postgres_rig
+async def test_two_rescuers_share_the_work(server_rig: Rig) -> None:
+    rig = server_rig
     await rig.add(*(rig.new() for _ in range(100)))
     claims = await rig.take()
     await rig.crash(*(claim.id for claim in claims))
