@@ -22,13 +22,15 @@ CREATE TABLE IF NOT EXISTS hub_migrations (
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 -- Ids of rows inserted by plain SQL: UUIDv7 as text (time first, so that indexes grow at their end). The milliseconds
--- since 1970 are 48 bits, in two pieces; the rest is random.
+-- since 1970 are 48 bits, in two pieces; the rest is random, and what UUID() never says twice. Not with UTC_TIMESTAMP
+-- nor RANDOM_BYTES, which MariaDB (10.11) sometimes takes for constants inside of a default: where a table has both
+-- indexes on virtual columns and tables that refer to it, rows then got one and the same id.
 CREATE TABLE IF NOT EXISTS queue_jobs (
     id              varchar(255) NOT NULL DEFAULT (LOWER(CONCAT(
-                        LPAD(HEX(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 65536000), 8, '0'), '-',
-                        LPAD(HEX(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000 & 65535), 4, '0'),
-                        '-7', SUBSTRING(HEX(RANDOM_BYTES(2)), 2), '-', SUBSTRING('89ab', 1 + FLOOR(RAND() * 4), 1),
-                        SUBSTRING(HEX(RANDOM_BYTES(2)), 2), '-', HEX(RANDOM_BYTES(6))))),
+                        INSERT(LPAD(HEX(CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000 AS UNSIGNED)), 12, '0'), 9, 0, '-'),
+                        '-7', LPAD(HEX(FLOOR(RAND() * 4096)), 3, '0'), '-', SUBSTRING('89ab', 1 + FLOOR(RAND() * 4), 1),
+                        LPAD(HEX(FLOOR(RAND() * 4096)), 3, '0'), '-',
+                        SUBSTRING(UUID(), 1, 8), LPAD(HEX(FLOOR(RAND() * 65536)), 4, '0')))),
     typeid          smallint     NOT NULL DEFAULT 2,
     method          varchar(64),
     protocol        varchar(32),
@@ -112,16 +114,16 @@ CREATE TABLE IF NOT EXISTS queue_jobs (
 
 CREATE TABLE IF NOT EXISTS job_histories (
     id              varchar(255) NOT NULL PRIMARY KEY DEFAULT (LOWER(CONCAT(
-                        LPAD(HEX(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 65536000), 8, '0'), '-',
-                        LPAD(HEX(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000 & 65535), 4, '0'),
-                        '-7', SUBSTRING(HEX(RANDOM_BYTES(2)), 2), '-', SUBSTRING('89ab', 1 + FLOOR(RAND() * 4), 1),
-                        SUBSTRING(HEX(RANDOM_BYTES(2)), 2), '-', HEX(RANDOM_BYTES(6))))),
+                        INSERT(LPAD(HEX(CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000 AS UNSIGNED)), 12, '0'), 9, 0, '-'),
+                        '-7', LPAD(HEX(FLOOR(RAND() * 4096)), 3, '0'), '-', SUBSTRING('89ab', 1 + FLOOR(RAND() * 4), 1),
+                        LPAD(HEX(FLOOR(RAND() * 4096)), 3, '0'), '-',
+                        SUBSTRING(UUID(), 1, 8), LPAD(HEX(FLOOR(RAND() * 65536)), 4, '0')))),
     jobid           varchar(255) NOT NULL,
     executionid     varchar(255) NOT NULL DEFAULT (LOWER(CONCAT(
-                        LPAD(HEX(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 65536000), 8, '0'), '-',
-                        LPAD(HEX(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000 & 65535), 4, '0'),
-                        '-7', SUBSTRING(HEX(RANDOM_BYTES(2)), 2), '-', SUBSTRING('89ab', 1 + FLOOR(RAND() * 4), 1),
-                        SUBSTRING(HEX(RANDOM_BYTES(2)), 2), '-', HEX(RANDOM_BYTES(6))))),
+                        INSERT(LPAD(HEX(CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000 AS UNSIGNED)), 12, '0'), 9, 0, '-'),
+                        '-7', LPAD(HEX(FLOOR(RAND() * 4096)), 3, '0'), '-', SUBSTRING('89ab', 1 + FLOOR(RAND() * 4), 1),
+                        LPAD(HEX(FLOOR(RAND() * 4096)), 3, '0'), '-',
+                        SUBSTRING(UUID(), 1, 8), LPAD(HEX(FLOOR(RAND() * 65536)), 4, '0')))),
     statusid        smallint     NOT NULL,
     startedat       datetime(6),
     completedat     datetime(6),
@@ -147,10 +149,10 @@ CREATE TABLE IF NOT EXISTS job_histories (
 
 CREATE TABLE IF NOT EXISTS jobs (
     id                  varchar(255) NOT NULL PRIMARY KEY DEFAULT (LOWER(CONCAT(
-                            LPAD(HEX(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 65536000), 8, '0'), '-',
-                            LPAD(HEX(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000 & 65535), 4, '0'),
-                            '-7', SUBSTRING(HEX(RANDOM_BYTES(2)), 2), '-', SUBSTRING('89ab', 1 + FLOOR(RAND() * 4), 1),
-                            SUBSTRING(HEX(RANDOM_BYTES(2)), 2), '-', HEX(RANDOM_BYTES(6))))),
+                            INSERT(LPAD(HEX(CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000 AS UNSIGNED)), 12, '0'), 9, 0, '-'),
+                            '-7', LPAD(HEX(FLOOR(RAND() * 4096)), 3, '0'), '-', SUBSTRING('89ab', 1 + FLOOR(RAND() * 4), 1),
+                            LPAD(HEX(FLOOR(RAND() * 4096)), 3, '0'), '-',
+                            SUBSTRING(UUID(), 1, 8), LPAD(HEX(FLOOR(RAND() * 65536)), 4, '0')))),
     name                varchar(255) NOT NULL UNIQUE,
     description         longtext,
     typeid              smallint     NOT NULL DEFAULT 1,

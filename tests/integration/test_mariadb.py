@@ -5,6 +5,7 @@ that go on without their client, and the plans of the claim.
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -282,6 +283,23 @@ async def test_nobody_at_the_address_is_said_without_the_password() -> None:
 async def test_keys_that_differ_in_blanks_at_their_end_are_two(rig: Rig) -> None:
     jobs = [NewJob(id=f"j{n}", handler="h", source="s", dedupekey=key) for n, key in enumerate(("k", "k ", "K", "k"))]
     assert [answer.duplicate for answer in await rig.store.enqueue(jobs)] == [False, False, False, True]
+
+
+async def test_rows_by_sql_get_ids_of_their_own_however_many_one_connection_writes(rig: Rig) -> None:
+    """An id whose default is not computed anew is refused as a duplicate, or shows by its time."""
+    began = rig.clock.now()
+    async with rig.database._own.lend() as connection:
+        cursor = connection.cursor()
+        for number in range(900):
+            await connection.begin()
+            await cursor.execute("INSERT INTO queue_jobs (handler) VALUES ('a'), ('b')")
+            await (connection.rollback() if number % 2 else connection.commit())
+    rows = await rig.sql("SELECT id, createdon FROM queue_jobs")
+    assert len({row[0] for row in rows}) == 900
+    times = [int(row[0].replace("-", "")[:12], 16) / 1000 for row in rows]
+    assert began.timestamp() - 1 < min(times) <= max(times) < rig.clock.now().timestamp() + 1
+    made = [row[1].replace(tzinfo=UTC).timestamp() for row in rows]
+    assert max(abs(one - other) for one, other in zip(times, made, strict=True)) < 1
 
 
 async def test_values_travel_as_they_are(rig: Rig) -> None:
