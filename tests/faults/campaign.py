@@ -199,7 +199,7 @@ class Campaign:
             asyncio.timeout(SETTLING),
         ):
             group.create_task(insert_async(self.outside.url, self.ledger, jobs, kinds=[UNHURRIED]))
-            for _ in range(max(10, jobs // 100)):
+            for _ in range(max(6, jobs // 40)):
                 await until_async(lambda: self.outside.count("statusid = 2"), SETTLING, "nobody works")
                 with contextlib.suppress(TransactionConflict):
                     taken += len(await store.rescue())

@@ -6,6 +6,7 @@ Invariant: the address stays the same, whichever process is behind it.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from tests.faults.controls import Control
 from tests.faults.handlers import EFFECTFUL, EMPTY
 from tests.faults.points import GROUPED, Point
 from tests.faults.process import Victim
-from tests.faults.senders import send
+from tests.faults.senders import AT_ONCE, send
 from tests.faults.waiting import until_async
 from tests.servers import free_port
 
@@ -40,11 +41,11 @@ class Door:
         """One process of it."""
         return self.campaign.victim(point=point, at=at, control=control, hub=self._configuration)
 
-    def random_plans(self, points: Sequence[Point], a_life: int) -> Iterator[Plan]:
-        """One of the points after another, each at a random passing within the `a_life` messages of a process."""
-        while True:
-            for point in points:
-                yield point, self.campaign.random.randint(1, 6 if point in GROUPED else a_life)
+    def random_plans(self, points: Sequence[Point], *, kills: int, a_life: int) -> Iterator[Plan]:
+        """One of the points after another, each at a random passing among `a_life` messages; in the end none."""
+        for point in itertools.islice(itertools.cycle(points), kills):
+            yield point, self.campaign.random.randint(1, max(6, a_life // AT_ONCE) if point in GROUPED else a_life)
+        yield None, 1
 
     async def run(self, messages: int, plans: Iterable[Plan], *, control: Sequence[Control] = ()) -> Tally:
         """Until every message is accepted and every job has ended; the oracle's verdict."""

@@ -19,7 +19,6 @@ from typing import Any
 
 import asyncpg
 import msgspec
-from aiohttp import web
 
 from hub.db.sqlite.writer import Work, WriteHold
 from hub.model import Enqueued, NewJob, Settlement
@@ -135,9 +134,23 @@ def install(trap: Trap) -> None:
     _installed = trap
     _around_store(trap)
     _around_acceptance(trap)
-    _around_answer(trap)
     _around_finish_on_postgresql(trap)
     _around_finish_on_sqlite(trap)
+
+
+def install_at_the_door() -> None:
+    """The same for the HTTP port of a hub, which an engine alone does not have."""
+    from aiohttp import web
+
+    write_eof = web.Response.write_eof
+
+    async def write_eof_passing(self: web.Response, data: bytes = b"") -> None:
+        await write_eof(self, data)
+        if self.status == 202:
+            # The loop hands bytes to the system at the end of its turn.
+            asyncio.get_running_loop().call_soon(passing, Point.AFTER_ANSWER)
+
+    replace(web.Response, "write_eof", write_eof_passing)
 
 
 def _around_store(trap: Trap) -> None:
@@ -173,18 +186,6 @@ def _around_acceptance(trap: Trap) -> None:
 
     replace(GroupCommit, "_write", write_passing)
     replace(GroupCommit, "enqueue", enqueue_passing)
-
-
-def _around_answer(trap: Trap) -> None:
-    write_eof = web.Response.write_eof
-
-    async def write_eof_passing(self: web.Response, data: bytes = b"") -> None:
-        await write_eof(self, data)
-        if self.status == 202:
-            # The loop hands bytes to the system at the end of its turn.
-            asyncio.get_running_loop().call_soon(trap.passing, Point.AFTER_ANSWER)
-
-    replace(web.Response, "write_eof", write_eof_passing)
 
 
 def _around_finish_on_postgresql(trap: Trap) -> None:

@@ -57,7 +57,7 @@ class Victim:
     def start(self) -> Self:
         """Start, and return at once."""
         with self.log.open("ab") as output:
-            environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+            environment = {**os.environ, "PYTHONPATH": str(ROOT)}
             self._process = spawn(self._command, output=output, environment=environment)
         return self
 

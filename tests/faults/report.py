@@ -90,12 +90,14 @@ def _frozen(campaign: Campaign, folder: Path, jobs: int) -> Tally:
 
 def _killed_behind_its_door(campaign: Campaign, folder: Path, jobs: int) -> Tally:
     door = Door(campaign, folder)
-    return asyncio.run(door.run(jobs, door.random_plans((*ACCEPTING, *WORKING), _A_LIFE)))
+    plans = door.random_plans((*ACCEPTING, *WORKING), kills=max(10, jobs // _A_LIFE), a_life=_A_LIFE)
+    return asyncio.run(door.run(jobs, plans))
 
 
 def _answered(campaign: Campaign, folder: Path, jobs: int) -> Tally:
     door = Door(campaign, folder)
-    return asyncio.run(door.run(jobs, door.random_plans((Point.BEFORE_ACCEPT, Point.BEFORE_ANSWER), _A_LIFE)))
+    plans = door.random_plans((Point.BEFORE_ACCEPT, Point.BEFORE_ANSWER), kills=40, a_life=max(20, jobs // 50))
+    return asyncio.run(door.run(jobs, plans))
 
 
 def _mixed(campaign: Campaign, seconds: float) -> Tally:

@@ -13,7 +13,7 @@ import aiohttp
 
 from tests.faults.ledger import Ledger
 
-_AT_ONCE = 8
+AT_ONCE = 8
 _PATIENCE = 60.0
 _A_MESSAGE = 0.05
 """Seconds that may pass for each message besides, restarts included."""
@@ -27,7 +27,7 @@ async def send(address: str, ledger: Ledger, count: int, routes: Sequence[str]) 
         aiohttp.ClientSession() as session,
         asyncio.TaskGroup() as senders,
     ):
-        for _ in range(_AT_ONCE):
+        for _ in range(AT_ONCE):
             senders.create_task(_send_all(session, address, ledger, left, routes))
 
 

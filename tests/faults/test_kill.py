@@ -27,12 +27,12 @@ def test_killed_at(point: Point, outside: Outside, folder: Path, seed: int) -> N
 
 @pytest.mark.timeout(3600)
 def test_killed_again_and_again(outside: Outside, folder: Path, seed: int) -> None:
-    jobs = wanted_jobs(600)
-    tally = Campaign(outside, folder, seed=seed).kill_by_kill(jobs, a_life=min(150, jobs // 6))
+    jobs = wanted_jobs(300)
+    tally = Campaign(outside, folder, seed=seed).kill_by_kill(jobs, a_life=min(150, jobs // 4))
     assert tally.verdict.clean, str(tally)
     assert tally.verdict.failed == 0
     assert (tally.verdict.accepted, tally.verdict.effects) == (jobs, jobs)
-    assert tally.landed.total() >= 3, str(tally)
+    assert tally.landed.total() >= 2, str(tally)
 
 
 @pytest.mark.timeout(3600)

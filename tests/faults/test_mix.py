@@ -13,7 +13,7 @@ from tests.faults.scale import wanted_seconds
 @pytest.mark.timeout(7 * 3600)
 def test_anything_may_happen(outside: Outside, folder: Path, seed: int) -> None:
     workers = 3 if outside.dialect == "postgresql" else 1
-    tally = Mix(Campaign(outside, folder, seed=seed)).run(wanted_seconds(12.0), workers)
+    tally = Mix(Campaign(outside, folder, seed=seed)).run(wanted_seconds(7.0), workers)
     assert tally.verdict.clean, str(tally)
     assert (tally.verdict.effects, tally.verdict.failed) == (tally.verdict.accepted, 0), str(tally)
     assert tally.landed.total() > 0, str(tally)

@@ -57,12 +57,12 @@ def test_killed_while_it_drains(outside: Outside, folder: Path, seed: int) -> No
     assert (tally.verdict.effects, tally.verdict.failed) == (204, 0)
 
 
-def test_handlers_that_will_not_end_do_not_keep_the_process(outside: Outside, folder: Path, seed: int) -> None:
+def test_handlers_that_will_not_end_do_not_keep_the_process(outside_postgres: Outside, folder: Path, seed: int) -> None:
     """They swallow the cancellation at the end of the shutdown: their leases expire, and others have the jobs."""
-    campaign = Campaign(outside, folder, seed=seed, work=Work(shutdown_timeout=0.2))
-    [_, suspect] = insert(outside.url, campaign.ledger, 2, kinds=["fault.stubborn"])
-    outside.fetch(f"UPDATE queue_jobs SET crashcount = 1 WHERE id = '{suspect}'")
+    campaign = Campaign(outside_postgres, folder, seed=seed, work=Work(shutdown_timeout=0.2))
+    [_, suspect] = insert(outside_postgres.url, campaign.ledger, 2, kinds=["fault.stubborn"])
+    outside_postgres.fetch(f"UPDATE queue_jobs SET crashcount = 1 WHERE id = '{suspect}'")
     with campaign.victim() as worker:
-        until(lambda: outside.count("statusid = 2") == 2, 20, "the jobs do not start")
+        until(lambda: outside_postgres.count("statusid = 2") == 2, 20, "the jobs do not start")
         assert worker.terminate(timeout=12) == 0
-    assert outside.count("statusid IN (3, 4)") == 0
+    assert outside_postgres.count("statusid IN (3, 4)") == 0

@@ -22,7 +22,7 @@ from tests.faults.waiting import until, until_async
 
 @pytest.mark.timeout(3600)
 def test_frozen_past_its_lease(outside_postgres: Outside, folder: Path, seed: int) -> None:
-    jobs = wanted_jobs(600)
+    jobs = wanted_jobs(400)
     campaign = Campaign(outside_postgres, folder, seed=seed)
     tally = campaign.beside_a_zombie(jobs, zombies=max(4, jobs // 500), points=LOCKLESS)
     assert tally.verdict.clean, str(tally)
@@ -186,7 +186,7 @@ def test_on_sqlite_a_frozen_hub_keeps_others_out_and_goes_on(outside_sqlite: Out
 def test_on_sqlite_a_hub_that_is_robbed_all_the_time_doubles_nothing(
     outside_sqlite: Outside, folder: Path, seed: int
 ) -> None:
-    jobs = wanted_jobs(400)
+    jobs = wanted_jobs(160)
     tally = Campaign(outside_sqlite, folder, seed=seed).robbed(jobs)
     assert tally.verdict.clean, str(tally)
     assert (tally.verdict.effects, tally.verdict.failed) == (jobs, 0)

@@ -19,8 +19,6 @@ from typing import Any
 import msgspec
 import uvloop
 
-from hub.app import Hub
-from hub.cli.serve import serve
 from hub.telemetry import configure_logging
 from tests.faults import controls, delivery, handlers, points
 from tests.faults.controls import Control
@@ -46,6 +44,11 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _run_hub(file: Path, journal: Journal) -> None:
     """`hub run`, which is ready when its start has come to its end."""
+    # Here, as the many workers that are an engine alone should start quickly.
+    from hub.app import Hub
+    from hub.cli.serve import serve
+
+    points.install_at_the_door()
     start, stop = Hub.start, Hub.stop
 
     async def start_told(self: Hub) -> None:
