@@ -44,7 +44,7 @@ class Tally:
     verdict: Verdict
     landed: Counter[str] = field(default_factory=Counter)
     recoveries: list[float] = field(default_factory=list)
-    """Seconds from a fault until the last of the jobs that it hit had ended."""
+    """Seconds from a fault until the last of the jobs that it hit had ended, if the next one came later than that."""
 
     def __str__(self) -> str:
         return f"seed {self.seed}: {self.verdict}\n  faults landed: {dict(self.landed)}"
@@ -143,6 +143,17 @@ class Campaign:
             left -= batch
             insert(self.outside.url, self.ledger, batch)
             self.one_kill(next(turns), a_life=a_life)
+        return self.settle()
+
+    def kill_and_recover(self, kills: int, a_life: int) -> Tally:
+        """After each kill the next worker is left alone until everything has ended: how long that takes."""
+        turns = itertools.cycle(self._shuffled(WORKING))
+        for _ in range(kills):
+            insert(self.outside.url, self.ledger, a_life)
+            self.one_kill(next(turns), a_life=a_life)
+            with self.victim() as next_one:
+                self.outside.settled(SETTLING)
+                self.expect_orderly_end(next_one)
         return self.settle()
 
     def one_kill(self, point: Point, *, a_life: int) -> None:
@@ -263,9 +274,10 @@ class Campaign:
         return Tally(self._seed, verdict, self.landed, list(self._recoveries()))
 
     def _recoveries(self) -> Iterable[float]:
-        for owner, at in self.hurt:
+        following = [at for _, at in self.hurt[1:]]
+        for (owner, at), next_at in itertools.zip_longest(self.hurt, following):
             recovered = self.outside.recovered_at(owner)
-            if recovered is not None:
+            if recovered is not None and (next_at is None or recovered < next_at):
                 yield recovered - at
 
     def expect_orderly_end(self, victim: Victim) -> None:

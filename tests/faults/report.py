@@ -48,6 +48,7 @@ def scenes(server: PostgresService, seconds: float) -> Sequence[Scene]:
     both, postgresql, sqlite = ("sqlite", "postgresql"), ("postgresql",), ("sqlite",)
     return [
         Scene("killed at each point of an attempt", both, _killed),
+        Scene("killed, then left to recover", both, _recovered),
         Scene("hub killed at each point behind HTTP", both, _killed_behind_its_door),
         Scene("frozen past the lease", postgresql, _frozen),
         Scene("robbed by another", sqlite, lambda campaign, folder, jobs: campaign.robbed(jobs)),
@@ -78,6 +79,11 @@ def scenes(server: PostgresService, seconds: float) -> Sequence[Scene]:
 
 def _killed(campaign: Campaign, folder: Path, jobs: int) -> Tally:
     return campaign.kill_by_kill(jobs, a_life=_A_LIFE)
+
+
+def _recovered(campaign: Campaign, folder: Path, jobs: int) -> Tally:
+    kills = min(30, max(3, jobs // 500))
+    return campaign.kill_and_recover(kills, jobs // kills)
 
 
 def _torn(campaign: Campaign, folder: Path, jobs: int) -> Tally:
