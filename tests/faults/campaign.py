@@ -12,7 +12,7 @@ import itertools
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +130,7 @@ class Campaign:
         self._control = control
         self._lives = itertools.count(1)
         self.landed: Counter[str] = Counter()
+        self._overdue: set[str] = set()
         self.hurt: list[tuple[str, float]] = []  # owner, when
 
     # ----------------------------------------------------------------------------------------------------- the faults
@@ -225,10 +226,19 @@ class Campaign:
             if zombie.landed:
                 zombie.stopped()
                 self.count(zombie)
-                robbed = zombie.work.owner
-                until(lambda: self.outside.rescued_from(robbed) > 0, SETTLING, "nobody took over")
+                # It comes to itself while others work at what it held, or when they have long done it.
+                over = self.random.choice((self._robbed, self._replaced))
+                until(lambda: over(zombie.owner), SETTLING, "nobody took over")
                 zombie.thaw()
             self.expect_orderly_end(zombie)
+
+    def _robbed(self, owner: str) -> bool:
+        # The steady worker is there to see to it that no lease stays expired.
+        self._overdue.update(self.outside.overdue(2 * self.work.rescue_interval))
+        return self.outside.rescued_from(owner) > 0
+
+    def _replaced(self, owner: str) -> bool:
+        return self._robbed(owner) and self.outside.recovered_at(owner) is not None
 
     # ----------------------------------------------------------------------------------------------------- the pieces
 
@@ -270,7 +280,8 @@ class Campaign:
                     raise TimeoutError(f"{error}\n{last.output()[-4000:]}") from None
                 self.expect_orderly_end(last)
         until(lambda: self.outside.connections() == 0, 20, "workers are gone, their connections are not")
-        verdict = judge(self.outside.facts(self.ledger, rescue_interval=self.work.rescue_interval))
+        facts = self.outside.facts(self.ledger, rescue_interval=self.work.rescue_interval)
+        verdict = judge(replace(facts, overdue=[*facts.overdue, *self._overdue]))
         return Tally(self._seed, verdict, self.landed, list(self._recoveries()))
 
     def _recoveries(self) -> Iterable[float]:

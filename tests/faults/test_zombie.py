@@ -23,7 +23,7 @@ from tests.faults.waiting import until, until_async
 @pytest.mark.timeout(3600)
 def test_frozen_past_its_lease(outside_postgres: Outside, folder: Path, seed: int) -> None:
     jobs = wanted_jobs(400)
-    campaign = Campaign(outside_postgres, folder, seed=seed)
+    campaign = Campaign(outside_postgres, folder, seed=seed, work=Work(rescue_interval=0.5))
     tally = campaign.beside_a_zombie(jobs, zombies=max(4, jobs // 500), points=LOCKLESS)
     assert tally.verdict.clean, str(tally)
     assert (tally.verdict.effects, tally.verdict.failed) == (jobs, 0)
