@@ -24,7 +24,7 @@ from hub.model import NewJob
 from hub.queue.store import Store
 from tests.faults.controls import Control
 from tests.faults.engine import Work, storing
-from tests.faults.handlers import KINDS, UNHURRIED
+from tests.faults.handlers import EFFECTFUL, EMPTY, KINDS, UNHURRIED
 from tests.faults.ledger import Ledger
 from tests.faults.oracle import Verdict, judge
 from tests.faults.outside import Outside
@@ -185,10 +185,10 @@ class Campaign:
             self.expect_orderly_end(steady)
         return self.settle()
 
-    def side_by_side(self, jobs: int) -> Tally:
-        """Two workers share the jobs; no fault but what they do to each other."""
-        with self.victim() as one, self.victim() as other:
-            insert(self.outside.url, self.ledger, jobs)
+    def side_by_side(self, jobs: int, *, hubs: Sequence[Path | None] = (None, None)) -> Tally:
+        """Two workers, or two hubs of these configurations, share the jobs."""
+        with self.victim(hub=hubs[0]) as one, self.victim(hub=hubs[1]) as other:
+            insert(self.outside.url, self.ledger, jobs, kinds=KINDS if hubs[0] is None else (EFFECTFUL, EMPTY))
             self.outside.settled(SETTLING)
             self.expect_orderly_end(one)
             self.expect_orderly_end(other)

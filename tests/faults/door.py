@@ -34,12 +34,12 @@ class Door:
         self.campaign = campaign
         self.address = f"http://127.0.0.1:{port}"
         self._folder = folder
-        self._configuration = folder / "configuration.json"
-        self._configuration.write_text(json.dumps(_configuration(campaign, port)))
+        self.configuration = folder / "configuration.json"
+        self.configuration.write_text(json.dumps(_configuration(campaign, port)))
 
     def hub(self, *, point: Point | None = None, at: int = 1, control: Sequence[Control] = ()) -> Victim:
         """One process of it."""
-        return self.campaign.victim(point=point, at=at, control=control, hub=self._configuration)
+        return self.campaign.victim(point=point, at=at, control=control, hub=self.configuration)
 
     def random_plans(self, points: Sequence[Point], *, kills: int, a_life: int) -> Iterator[Plan]:
         """One of the points after another, each at a random passing among `a_life` messages; in the end none."""
