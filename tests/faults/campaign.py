@@ -2,6 +2,8 @@
 
 `kill_by_kill`: one worker after another, each killed by its own trap at a random place (fault 1). `beside_a_zombie`: a
 worker that works on while others, one after another, are frozen past their leases and continued (fault 2).
+
+Invariant: a fault counts where it was meant to happen, told by the victim itself, not where it was tried.
 """
 
 from __future__ import annotations
@@ -18,12 +20,10 @@ from typing import Any
 
 import msgspec
 
-from hub.clock import SystemClock
-from hub.errors import AlreadyExists, DatabaseUnavailable, TransactionConflict
-from hub.model import NewJob
-from hub.queue.store import Store
+from hub.errors import TransactionConflict
 from tests.faults.controls import Control
 from tests.faults.engine import Work, storing
+from tests.faults.generator import insert, insert_async
 from tests.faults.handlers import EFFECTFUL, EMPTY, KINDS, UNHURRIED
 from tests.faults.ledger import Ledger
 from tests.faults.oracle import Verdict, judge
@@ -33,7 +33,6 @@ from tests.faults.process import Victim
 from tests.faults.waiting import until, until_async
 
 SETTLING = 120.0
-_SLICE = 500
 
 
 @dataclass
@@ -48,65 +47,6 @@ class Tally:
 
     def __str__(self) -> str:
         return f"seed {self.seed}: {self.verdict}\n  faults landed: {dict(self.landed)}"
-
-
-def insert(
-    url: str, ledger: Ledger, count: int, *, kinds: Sequence[str] = KINDS, extra: dict[str, str] | None = None
-) -> list[str]:
-    """Enqueue so many jobs beside the workers; their ids, which are in the ledger once they are committed."""
-    return asyncio.run(insert_async(url, ledger, count, kinds=kinds, extra=extra))
-
-
-async def insert_async(
-    url: str, ledger: Ledger, count: int, *, kinds: Sequence[str] = KINDS, extra: dict[str, str] | None = None
-) -> list[str]:
-    clock, kind = SystemClock(), itertools.cycle(kinds)
-    ids: list[str] = []
-    async with storing(url, Work()) as store:
-        while len(ids) < count:
-            jobs = [message(clock.new_id(), next(kind), extra) for _ in range(min(_SLICE, count - len(ids)))]
-            await _insist(store, jobs)
-            ledger.acknowledged(job.id for job in jobs)
-            ids += [job.id for job in jobs]
-    return ids
-
-
-def insert_once(url: str, ledger: Ledger, count: int) -> None:
-    """One batch and one try; raises what the store raises."""
-
-    async def work() -> None:
-        clock, kind = SystemClock(), itertools.cycle(KINDS)
-        async with storing(url, Work()) as store:
-            jobs = [message(clock.new_id(), next(kind)) for _ in range(count)]
-            await store.enqueue(jobs)
-            ledger.acknowledged(job.id for job in jobs)
-
-    asyncio.run(work())
-
-
-async def _insist(store: Store, jobs: Sequence[NewJob]) -> None:
-    """Once it is known that the batch is committed, through whatever happens to the database meanwhile."""
-    unknown = False
-    async with asyncio.timeout(SETTLING):
-        while True:
-            try:
-                await store.enqueue(jobs)
-                return
-            except TransactionConflict:
-                # On SQLite several writers wait for each other in no order, and one may wait too long.
-                continue
-            except DatabaseUnavailable:
-                unknown = True
-                await asyncio.sleep(0.05)
-            except AlreadyExists:
-                if not unknown:
-                    raise
-                return  # it had been committed, and only the answer was lost
-
-
-def message(id: str, kind: str, extra: dict[str, str] | None = None) -> NewJob:
-    """A job whose payload carries its own id."""
-    return NewJob(id=id, handler=kind, payload=msgspec.json.encode({"id": id, **(extra or {})}).decode())
 
 
 class Campaign:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from tests.faults.campaign import Campaign, Tally, insert
+from tests.faults.campaign import Campaign, Tally
+from tests.faults.generator import insert
 from tests.faults.handlers import KINDS, UNHURRIED
 from tests.faults.process import Victim
 

@@ -18,10 +18,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.campaign import Campaign, Tally, insert_async
+from tests.faults.campaign import Campaign, Tally
 from tests.faults.controls import Control
 from tests.faults.door import Door
 from tests.faults.engine import Work
+from tests.faults.generator import insert_async
 from tests.faults.mix import Mix
 from tests.faults.outside import Outside
 from tests.faults.points import ACCEPTING, LOCKLESS, WORKING, Point

@@ -10,7 +10,7 @@ import pytest
 
 from hub.clock import SystemClock
 from hub.errors import DatabaseUnavailable
-from tests.faults.campaign import insert_async, message
+from tests.faults.generator import insert_async, message
 from tests.faults.handlers import EFFECTFUL, EMPTY, PUBLISHING
 from tests.faults.scene import PATIENCE, WORK, Scene
 from tests.faults.waiting import until_async

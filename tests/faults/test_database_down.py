@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.campaign import Campaign, insert, insert_async
+from tests.faults.campaign import Campaign
 from tests.faults.engine import Work
+from tests.faults.generator import insert, insert_async
 from tests.faults.handlers import GATED, GATED_EMPTY
 from tests.faults.outside import Outside
 from tests.faults.scale import wanted_jobs

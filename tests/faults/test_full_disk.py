@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from hub.errors import DatabaseUnavailable
-from tests.faults.campaign import Campaign, insert, insert_once
+from tests.faults.campaign import Campaign
 from tests.faults.engine import Work
+from tests.faults.generator import insert, insert_once
 from tests.faults.outside import Outside
 from tests.faults.waiting import until
 

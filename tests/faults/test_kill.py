@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.campaign import Campaign, insert
+from tests.faults.campaign import Campaign
 from tests.faults.controls import Control
+from tests.faults.generator import insert
 from tests.faults.outside import Outside
 from tests.faults.points import GROUPED, WORKING, Point
 from tests.faults.scale import wanted_jobs

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.campaign import Campaign, insert
+from tests.faults.campaign import Campaign
 from tests.faults.engine import Work
+from tests.faults.generator import insert
 from tests.faults.handlers import EFFECTFUL, GATED, GATED_EMPTY, KINDS
 from tests.faults.outside import Outside
 from tests.faults.waiting import until

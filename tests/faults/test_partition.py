@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from hub import Job, handler
-from tests.faults.campaign import insert_async
 from tests.faults.engine import running
+from tests.faults.generator import insert_async
 from tests.faults.handlers import EFFECTFUL, leave_effect
 from tests.faults.scene import PATIENCE, WORK, Scene
 from tests.faults.waiting import until_async

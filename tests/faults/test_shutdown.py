@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from tests.faults.campaign import Campaign, insert
+from tests.faults.campaign import Campaign
 from tests.faults.engine import Work
+from tests.faults.generator import insert
 from tests.faults.handlers import GATED, GATED_EMPTY
 from tests.faults.outside import Outside
 from tests.faults.waiting import until

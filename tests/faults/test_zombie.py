@@ -8,9 +8,10 @@ import pytest
 
 from hub import Job, handler
 from tests.faults import controls
-from tests.faults.campaign import Campaign, insert, insert_async
+from tests.faults.campaign import Campaign
 from tests.faults.controls import Control
 from tests.faults.engine import Work, running
+from tests.faults.generator import insert, insert_async
 from tests.faults.handlers import EFFECTFUL, EMPTY, GATED, leave_effect
 from tests.faults.ledger import Ledger
 from tests.faults.oracle import judge
