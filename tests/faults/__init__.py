@@ -5,7 +5,7 @@ one of them), `controls.py` (the engine made wrong on purpose). Who watches: `le
 file beside the database), `outside.py` (the database as a stranger sees it), `oracle.py` (whether the promise was
 kept). `campaign.py` and `door.py` put them together.
 
-The committed form is short. The long one: `HUB_FAULT_JOBS=20000 python -m pytest tests/faults`, or, as one table with the
-negative controls, `python -m tests.faults.report --jobs 20000`. HUB_FAULT_SECONDS and HUB_FAULT_SEED say how long the
-random mix goes on and what everything is drawn from.
+The committed form is short. The long one: `HUB_FAULT_JOBS=20000 python -m pytest tests/faults`, or, as one table with
+the negative controls, `python -m tests.faults.report --jobs 20000`. HUB_FAULT_SECONDS and HUB_FAULT_SEED say how long
+the random mix goes on and what everything is drawn from.
 """

@@ -145,13 +145,9 @@ class Campaign:
     async def _rob(self, jobs: int) -> int:
         """How many jobs were taken from the worker that held them, in as many bouts as leave it time to work."""
         taken = 0
-        async with (
-            storing(self.outside.url, self.work) as store,
-            asyncio.TaskGroup() as group,
-            asyncio.timeout(SETTLING),
-        ):
+        async with storing(self.outside.url, self.work) as store, asyncio.TaskGroup() as group:
             group.create_task(insert_async(self.outside.url, self.ledger, jobs, kinds=[UNHURRIED]))
-            for _ in range(max(6, jobs // 40)):
+            for _ in range(min(60, max(6, jobs // 40))):
                 await until_async(lambda: self.outside.count("statusid = 2"), SETTLING, "nobody works")
                 with contextlib.suppress(TransactionConflict):
                     taken += len(await store.rescue())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ import asyncpg
 from hub.db.migrator import migrate
 from tests.faults.ledger import Ledger
 from tests.faults.oracle import EffectRow, Facts, HistoryRow, JobRow
-from tests.faults.waiting import PAUSE, until
+from tests.faults.waiting import PAUSE
 
 _EFFECTS = """CREATE TABLE IF NOT EXISTS effects
     (msg_id text NOT NULL, jobid text NOT NULL, attempt bigint NOT NULL, fence bigint NOT NULL)"""
@@ -78,8 +79,15 @@ class Outside(ABC):
         return self.count("statusid NOT IN (3, 4, 6)")
 
     def settled(self, timeout: float) -> None:
-        """Wait until every job has ended. Raises TimeoutError."""
-        until(lambda: self.unsettled() == 0, timeout, lambda: f"{self.unsettled()} jobs have not ended")
+        """Wait until every job has ended. Raises TimeoutError once none has for `timeout` seconds."""
+        fewest, since = self.unsettled(), time.monotonic()
+        while fewest:
+            time.sleep(PAUSE)
+            left = self.unsettled()
+            if left < fewest:
+                fewest, since = left, time.monotonic()
+            elif time.monotonic() > since + timeout:
+                raise TimeoutError(f"after {timeout:g} s: {left} jobs have not ended")
 
     def rescued_from(self, owner: str) -> int:
         """How many attempts were taken from this worker because its lease had expired."""

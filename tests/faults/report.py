@@ -157,7 +157,11 @@ def _play(scene: Scene, database: str, server: PostgresService, options: argpars
     began = time.monotonic()
     with _database(database, server) as (outside, folder):
         campaign = Campaign(outside, folder, seed=options.seed, work=scene.work, control=scene.control)
-        tally = scene.act(campaign, folder, options.jobs)
+        try:
+            tally = scene.act(campaign, folder, options.jobs)
+        except (TimeoutError, RuntimeError) as error:
+            _say(f"{database} | {scene.name} | DID NOT COME TO ITS END: {error}")
+            return False
     verdict = tally.verdict
     if scene.breaks:
         right = bool(getattr(verdict, scene.breaks))
