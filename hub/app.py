@@ -22,7 +22,7 @@ from hub.errors import Rejected
 from hub.handlers import publish, system
 from hub.handlers.outgoing import Options, request
 from hub.ingest.intake import Intake
-from hub.model import Enqueued, Message, NewJob
+from hub.model import Enqueued, NewJob
 from hub.ports import Database
 from hub.queue.application import AnyConnection, enqueue_in
 from hub.queue.engine import Engine
@@ -218,11 +218,8 @@ class Hub:
         return list(dict.fromkeys(found))
 
     async def _start_adapters(self, intake: Intake, starting: AsyncExitStack) -> None:
-        async def receive(message: Message) -> None:
-            await intake.take(message)
-
         for adapter in self.adapters.values():
-            await adapter.start(receive)
+            await adapter.start(intake.take)
             starting.push_async_callback(adapter.stop)
 
     async def _migrate(self) -> None:

@@ -20,7 +20,7 @@ from hub.handlers.registry import Registry
 from hub.ingest.intake import Intake
 from hub.ingest.pressure import Pressure, PressureLimits
 from hub.ingest.route import RouteTable
-from hub.ports import Adapter, Database
+from hub.ports import Database
 from hub.queue.engine import Engine
 from hub.queue.records import Records
 from hub.telemetry import Metrics, get_logger
@@ -49,7 +49,7 @@ class Served(Protocol):
     async def unready(self) -> list[str]: ...
 
 
-def make_adapters(configuration: Configuration) -> dict[str, Adapter]:
+def make_adapters(configuration: Configuration) -> dict[str, MemoryAdapter]:
     """The enabled adapters that send and receive by themselves, by name, not started yet."""
     return {
         name: _ADAPTERS[adapter.type](name)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from hub.errors import Transient
 from hub.model import Message, Outgoing
-from hub.ports import Receive
+from hub.ports import Features, Receive
 
 
 class MemoryAdapter:
@@ -19,6 +19,7 @@ class MemoryAdapter:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.features = Features(ordering=True, headers=True, keys=True)
         self.up = True
         self.sent: list[Outgoing] = []
         self._ids: set[str] = set()
@@ -30,6 +31,19 @@ class MemoryAdapter:
 
     async def stop(self) -> None:
         self._receive = None
+
+    async def connect(self) -> None:
+        """Nothing to connect to."""
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    async def check(self) -> None:
+        if not self.up:
+            raise Transient(f"the broker of {self.name} is down")
+
+    def lag(self) -> Mapping[str, int]:
+        return {}
 
     async def send(self, message: Outgoing) -> None:
         if not self.up:

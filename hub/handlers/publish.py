@@ -14,10 +14,10 @@ from hub.handlers.job import Job
 from hub.handlers.mark import handler
 from hub.handlers.outgoing import PUBLISH_HANDLER, PUBLISH_QUEUE
 from hub.model import Outgoing
-from hub.ports import Adapter
+from hub.ports import Sink
 
 
-def handlers(adapters: Mapping[str, Adapter]) -> list[Callable[..., Any]]:
+def handlers(adapters: Mapping[str, Sink]) -> list[Callable[..., Any]]:
     """The handler, bound to the adapters of this hub by their names (looked up anew for each message)."""
 
     @handler(PUBLISH_HANDLER, queue=PUBLISH_QUEUE, timeout=60)

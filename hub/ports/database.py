@@ -1,11 +1,11 @@
-"""The Protocols between layers: what the queue asks of a database, and what a handler's `Job` asks of the queue.
+"""What the queue asks of a database.
 
-Invariant: values and Protocols only. A layer that needs something from above or beside it names it here.
+Invariant: values and Protocols only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -13,7 +13,6 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.errors import HubError
-from hub.model import Message, NewJob, Outgoing
 
 Row = Any
 """One row of an answer: by position, by name (`row["id"]`), and iterable. asyncpg.Record and sqlite3.Row are such."""
@@ -128,52 +127,4 @@ class Database(Runner, Protocol):
     async def listen(self, channel: str, heard: Callable[[str], None]) -> None:
         """Call `heard` with the text of each notification on `channel`, until stop; survives reconnects (after one,
         `heard("")` says that some may have been missed). A database without notifications does nothing."""
-        ...
-
-
-Receive = Callable[[Message], Awaitable[None]]
-"""Takes a message in: durable (or quarantined, or filtered) when it returns; only then may a broker be told. Raises
-Saturated and DatabaseUnavailable: the message was not taken, and comes again."""
-
-
-class Adapter(Protocol):
-    """A connection to the outside: it connects, reads, acknowledges, sends and closes. All else is the core's."""
-
-    async def start(self, receive: Receive) -> None: ...
-
-    async def stop(self) -> None: ...
-
-    async def send(self, message: Outgoing) -> None:
-        """Returns on the receiver's receipt. Raises Transient to be tried again, Permanent for a dead letter."""
-        ...
-
-
-class Attempt(Protocol):
-    """What a handler's Job asks of the executor that runs it."""
-
-    @property
-    def transaction(self) -> JobTransaction: ...
-
-    def enqueue(self, job: NewJob) -> None:
-        """Remember a row to be inserted in the job's transaction when it finishes."""
-        ...
-
-    async def step(self, name: str, call: Callable[[], Awaitable[Any]]) -> Any:
-        """The remembered result of the step, or that of `call`, remembered behind the fence."""
-        ...
-
-    def progress(self, share: float, note: str | None) -> None:
-        """Say how far the job is (0 to 1); written with the next heartbeat."""
-        ...
-
-
-class Defaults(Protocol):
-    """What a registry of handlers tells the store about names it knows."""
-
-    def queues(self) -> Mapping[str, str]:
-        """Handler → its queue, for rows that name none."""
-        ...
-
-    def max_retries(self) -> Mapping[str, int]:
-        """Handler → its retries, for rows that name none."""
         ...

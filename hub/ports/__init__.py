@@ -1,0 +1,45 @@
+"""The Protocols between layers, and the values they speak of.
+
+Invariant: values and Protocols only. A layer that needs something from above or beside it names it here: `database`
+what the queue asks of a database, `jobs` what a handler asks of the queue, `adapters` the contract of adapters.
+"""
+
+from hub.ports.adapters import (
+    Adapter,
+    Connected,
+    Context,
+    Cursor,
+    Delivery,
+    Factory,
+    Features,
+    Identity,
+    Listener,
+    Receive,
+    Sink,
+    Source,
+)
+from hub.ports.database import Database, JobTransaction, Row, Rows, Runner, Statement
+from hub.ports.jobs import Attempt, Defaults
+
+__all__ = [
+    "Adapter",
+    "Attempt",
+    "Connected",
+    "Context",
+    "Cursor",
+    "Database",
+    "Defaults",
+    "Delivery",
+    "Factory",
+    "Features",
+    "Identity",
+    "JobTransaction",
+    "Listener",
+    "Receive",
+    "Row",
+    "Rows",
+    "Runner",
+    "Sink",
+    "Source",
+    "Statement",
+]
