@@ -16,13 +16,15 @@ from hub.db.job_connection import JobConnection
 from hub.db.postgresql.connections import execute
 from hub.db.postgresql.faults import DIVISION_BY_ZERO, UNKNOWN_PREPARED_STATEMENT, sqlstate, translate
 from hub.db.postgresql.literal import arguments
-from hub.db.postgresql.slots import JobSlot, JobSlots
+from hub.db.postgresql.slots import BEGIN, JobSlot, JobSlots
 from hub.errors import HandlerEndedTransaction, TransactionAborted, TransactionConflict
 from hub.ports import Row, Rows, Statement
 
 _ABORTED = "25P02"
-_MARK = "SELECT set_config('hub.tx', $1, TRUE)"
-_MARKED = "SELECT current_setting('hub.tx', TRUE)"
+_ENDED = "the handler ended the transaction on the driver's connection; its effects stand"
+# Fails as no other statement of a finish does (invalid_text_representation) once the transaction is another one.
+_PROOF = "SELECT (CASE WHEN current_setting('hub.tx', TRUE) = 'job' THEN '1' ELSE 'hub.tx is gone' END)::int"
+_NO_PROOF = "22P02"
 
 
 class PostgresJobTransaction:
@@ -56,10 +58,7 @@ class PostgresJobTransaction:
 
     async def driver(self) -> Any:
         slot = await self._ensure()
-        if not self._handed_out:
-            # `commit; begin` on the driver would go unseen: the mark dies with the transaction
-            await slot.driver.fetchval(_MARK, self._name)
-            self._handed_out = True
+        self._handed_out = True
         return slot.driver
 
     async def run(self, statement: Statement, rows: Rows = (), /, **scalars: Any) -> list[Row]:
@@ -72,13 +71,17 @@ class PostgresJobTransaction:
     async def commit_with(self, statement: Statement, row: Sequence[Any]) -> bool:
         slot = await self._ensure()
         try:
-            await self._refuse_ended(slot)
+            self._sync.check_finish()
+            if not slot.driver.is_in_transaction():
+                raise HandlerEndedTransaction(_ENDED)
             ahead = await self._send(slot, statement, row)
         except Exception as error:
             await self.rollback()
             match sqlstate(error):
                 case s if s == DIVISION_BY_ZERO:
                     return False
+                case s if s == _NO_PROOF and "hub.tx is gone" in str(error):
+                    raise HandlerEndedTransaction(_ENDED) from error
                 case s if s == _ABORTED:
                     raise TransactionAborted(
                         "a database error was swallowed: its transaction cannot be committed"
@@ -130,25 +133,21 @@ class PostgresJobTransaction:
             raise HandlerEndedTransaction(f"the transaction of {self._name} has ended")
         return self._slot
 
-    async def _refuse_ended(self, slot: JobSlot) -> None:
-        self._sync.check_finish()
-        if not slot.driver.is_in_transaction() or (
-            self._handed_out and await slot.driver.fetchval(_MARKED) != self._name
-        ):
-            raise HandlerEndedTransaction(
-                "the handler ended the transaction on the driver's connection; its effects stand"
-            )
-
     async def _send(self, slot: JobSlot, statement: Statement, row: Sequence[Any]) -> bool:
-        prepared = f"hub_{statement.name}"
-        if prepared not in slot.prepared:
-            await slot.driver.execute(f"PREPARE {prepared} AS {statement.texts[0]}")
-            slot.prepared.add(prepared)
+        prepared = await self._prepared(slot, f"hub_{statement.name}", statement.texts[0])
         ordered = dict(zip(statement.columns, row, strict=True))
         finish = f"EXECUTE {prepared}({arguments(ordered[name] for name in statement.order)});COMMIT"
+        if self._handed_out:
+            finish = f"EXECUTE {await self._prepared(slot, 'hub_proof', _PROOF)};{finish}"
         ahead = self._slots.promise(slot)
-        await slot.driver.execute(finish + ";BEGIN" if ahead else finish)
+        await slot.driver.execute(f"{finish};{BEGIN}" if ahead else finish)
         return ahead
+
+    async def _prepared(self, slot: JobSlot, name: str, text: str) -> str:
+        if name not in slot.prepared:
+            await slot.driver.execute(f"PREPARE {name} AS {text}")
+            slot.prepared.add(name)
+        return name
 
     def _end(self, *, discard: bool = False) -> None:
         slot, self._slot = self._slot, None
