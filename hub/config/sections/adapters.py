@@ -114,6 +114,10 @@ class HttpAdapter(Adapter):
 
 class Memory(Adapter):
     type: Literal["memory"]
+    broker: Name | None = Field(
+        default=None, description="Adapters of one process that name the same broker share it. Left out: its own."
+    )
+    log: bool = Field(default=False, description="True: it keeps everything, and the database the reader's place.")
 
 
 def _describe_third_party(schema: dict[str, Any]) -> None:
