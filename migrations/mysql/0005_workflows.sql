@@ -1,0 +1,7 @@
+-- Workflows.
+
+DO GET_LOCK(CONCAT('hub schema ', MD5(DATABASE())), 3600);
+
+INSERT INTO hub_migrations (version, name) VALUES (5, 'workflows') ON DUPLICATE KEY UPDATE version = hub_migrations.version;
+
+DO RELEASE_LOCK(CONCAT('hub schema ', MD5(DATABASE())));

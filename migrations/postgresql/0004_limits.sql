@@ -1,0 +1,7 @@
+-- Limits over all instances.
+
+BEGIN;
+SELECT pg_advisory_xact_lock(7521962890311);
+
+INSERT INTO hub_migrations (version, name) VALUES (4, 'limits') ON CONFLICT DO NOTHING;
+COMMIT;
