@@ -50,6 +50,7 @@ class JobConnection(Connection):
         self._opening: asyncio.Future[None] | None = None
         self._opened = False
         self._ended = False
+        self._running = 0
         self._violation: HandlerEndedTransaction | None = None
         self._lost_by: BaseException | None = None
 
@@ -63,6 +64,11 @@ class JobConnection(Connection):
     @property
     def ended(self) -> bool:
         return self._ended
+
+    @property
+    def busy(self) -> bool:
+        """Whether a statement is under way, or the opening of the transaction."""
+        return self._running > 0 or self._opening is not None
 
     @property
     def violation(self) -> HandlerEndedTransaction | None:
@@ -93,6 +99,11 @@ class JobConnection(Connection):
         # The handler cut its own statement short (a time-out around it, say) and went on: that attempt has failed, and
         # must be counted, or it would come back for ever.
         raise TransactionAborted("a statement on job.db was cancelled, which undid the transaction") from self._lost_by
+
+    def check_undo(self) -> None:
+        """Raise what makes a savepoint useless: the transaction it was set in is gone."""
+        if self._opened and not self._ended and self._dbapi_connection is None:
+            raise DatabaseUnavailable("the connection of job.db was lost") from self._lost_by
 
     def mark_ended(self) -> None:
         """From now on every use raises ResourceClosedError. Sends nothing: the hub has ended the transaction."""
@@ -195,7 +206,11 @@ class JobConnection(Connection):
         # Every statement comes through here: Core, text, DDL, driver SQL, those of sessions.
         if (why := refusal(str(statement))) is not None:
             self.refuse(why)
-        return super()._execute_context(dialect, constructor, statement, parameters, execution_options, *args, **kw)
+        self._running += 1
+        try:
+            return super()._execute_context(dialect, constructor, statement, parameters, execution_options, *args, **kw)
+        finally:
+            self._running -= 1
 
     # --- ORM sessions join by a savepoint of their own ---------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from hub.ports.adapters import (
     Sink,
     Source,
 )
-from hub.ports.database import Database, JobTransaction, Row, Rows, Runner, Statement
+from hub.ports.database import Database, JobShare, JobTransaction, Row, Rows, Runner, Statement
 from hub.ports.jobs import Attempt, Defaults
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "Factory",
     "Features",
     "Identity",
+    "JobShare",
     "JobTransaction",
     "Listener",
     "Receive",

@@ -62,6 +62,42 @@ class JobTransaction(Protocol):
         """What the handler did that it must not do, though it swallowed the error: the attempt has failed."""
         ...
 
+class JobShare(Protocol):
+    """One job's part of a transaction that several jobs use one after another; used as its own would be."""
+
+    @property
+    def connection(self) -> AsyncConnection: ...
+
+    @property
+    def opened(self) -> bool:
+        """Whether this job has used it."""
+        ...
+
+    @property
+    def waits(self) -> bool:
+        """Whether the job waits for the database at this moment."""
+        ...
+
+    @property
+    def violation(self) -> Exception | None: ...
+
+    async def driver(self) -> Any: ...
+
+    async def keep(self) -> None:
+        """The job has ended well. Raises what forbids to keep what it did; HandlerEndedTransaction without a
+        `violation` says that the transaction is gone, and that what all of them did may stand."""
+        ...
+
+    async def undo(self) -> None:
+        """The job has failed: undo what it did, and nothing else; only with savepoints. Raises as `keep` does, and
+        DatabaseUnavailable when the connection is gone, as it is after a statement was cut short."""
+        ...
+
+    async def rollback(self) -> None:
+        """The job has ended; what becomes of the transaction is not its to say. Harmless when repeated."""
+        ...
+
+
     async def driver(self) -> Any:
         """The driver's own connection of this transaction, for handlers that count microseconds."""
         ...
@@ -94,6 +130,18 @@ class Database(Runner, Protocol):
     async def start(self) -> None: ...
 
     async def stop(self) -> None: ...
+    def share(self, *, savepoints: bool) -> JobShare:
+        """A part for the next of several jobs; those before it have ended theirs. With `savepoints` each can be undone
+        by itself."""
+        ...
+
+    async def commit_all(self, statement: Statement, rows: Rows, /, **scalars: Any) -> bool:
+        """Run `statement` for these rows as the last of the transaction and commit, if it answers a row for each.
+
+        False: it answered fewer (a fence was lost); everything is rolled back. Raises as `commit_with` does.
+        """
+        ...
+
 
     async def read(self, statement: Statement, /, **scalars: Any) -> list[Row]:
         """Run a statement that changes nothing; on SQLite it does not wait for a writer."""

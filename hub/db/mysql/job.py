@@ -15,17 +15,22 @@ from sqlalchemy.engine.interfaces import Dialect, ExecutionContext
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.compiler import Compiled
 
-from hub.db.job_connection import JobConnection
+from hub.db.job_connection import Abandon, JobConnection, Opener
 from hub.db.mysql.faults import code_of, ends_transaction, translate
 from hub.db.mysql.guard import refusal
 from hub.db.mysql.slots import JobSlot, JobSlots
 from hub.db.mysql.statements import compose, execute, parameters
-from hub.errors import HandlerEndedTransaction, TransactionAborted, TransactionConflict
-from hub.ports import Row, Rows, Statement
+from hub.db.share import SAVEPOINT, Share
+from hub.errors import DatabaseUnavailable, HandlerEndedTransaction, TransactionAborted, TransactionConflict
+from hub.ports import JobShare, Row, Rows, Statement
 
 _SIGNALLED = 1644
 _NO_SAVEPOINT = 1305
 _FENCE = "the fence was lost"
+_ENDED = (
+    "the handler ended the transaction, on the driver's connection or by a statement that commits by itself; its "
+    "effects stand"
+)
 
 
 class _Guarded(JobConnection):
@@ -39,6 +44,11 @@ class _Guarded(JobConnection):
         if self.undone is not None and self.violation is None:
             raise TransactionConflict("the server undid the transaction, and the handler went on") from self.undone
         super().check_finish()
+
+    def check_undo(self) -> None:
+        if self.undone is not None:
+            raise TransactionConflict("the server undid the transaction") from self.undone
+        super().check_undo()
 
     def _execute_context(
         self,
@@ -65,6 +75,7 @@ class MysqlJobTransaction:
     def __init__(
         self, engine: AsyncEngine, slots: JobSlots, name: str, after: Awaitable[None] | None, isolation: str | None
     ) -> None:
+        self.engine = engine
         self._slots = slots
         self._name = name
         self._after = after
@@ -73,6 +84,7 @@ class MysqlJobTransaction:
         self._sync = _Guarded(engine.sync_engine, self._open, self._abandon)
         self._async = AsyncConnection(engine, self._sync)
         self._handed_out = False
+        self._saved = False
 
     @property
     def connection(self) -> AsyncConnection:
@@ -114,6 +126,27 @@ class MysqlJobTransaction:
                 held = await self._send_block(slot, texts)
             else:
                 held = await self._send_apart(slot, texts)
+        except Exception as error:
+            await self.rollback()
+            raise translate(error) or error from error
+        except BaseException:
+            self._end(discard=True)
+            raise
+        if not held:
+            await self.rollback()
+            return False
+        self._end()
+        return True
+
+    async def commit_all(self, statement: Statement, rows: Rows, /, **scalars: Any) -> bool:
+        slot = await self._ensure()
+        try:
+            if not slot.driver.get_transaction_status():
+                raise HandlerEndedTransaction(_ENDED)
+            named = parameters(statement, rows, scalars)
+            held = len(await execute(slot.driver, statement, named, slot.server.largest)) == len(rows)
+            if held:
+                await slot.driver.commit()
         except Exception as error:
             await self.rollback()
             raise translate(error) or error from error
@@ -173,10 +206,47 @@ class MysqlJobTransaction:
                     raise
                 ended = True
         if ended:
-            raise HandlerEndedTransaction(
-                "the handler ended the transaction, on the driver's connection or by a statement that commits by "
-                "itself; its effects stand"
-            )
+            raise HandlerEndedTransaction(_ENDED)
+
+    # --- for several jobs, one after another -------------------------------------------------------------------------
+
+    def share(self, *, savepoints: bool) -> JobShare:
+        return Share(self, savepoints)
+
+    def guarded(self, opener: Opener, abandon: Abandon) -> JobConnection:
+        return _Guarded(self.engine.sync_engine, opener, abandon)
+
+    async def lend(self, borrower: JobConnection, savepoints: bool) -> Any:
+        slot = await self._ensure()
+        if savepoints and not self._saved:
+            await slot.driver.query(f"SAVEPOINT {SAVEPOINT}")
+            self._saved = True
+        return slot.connection
+
+    async def driver_for(self, borrower: JobConnection) -> Any:
+        return await self.driver()
+
+    async def advance(self, savepoints: bool) -> None:
+        slot = await self._ensure()
+        try:
+            await self._refuse_ended(slot)
+            self._handed_out = False
+            if savepoints:  # here a savepoint takes the place of the one that has its name
+                await slot.driver.query(f"SAVEPOINT {SAVEPOINT}")
+        except Exception as error:
+            raise translate(error) or error from error
+
+    async def retreat(self) -> None:
+        slot = await self._ensure()
+        self._handed_out = False
+        if slot.connection.dbapi_connection is None or not slot.driver.connected:
+            raise DatabaseUnavailable("the connection of job.db was lost")
+        try:
+            await slot.driver.query(f"ROLLBACK TO SAVEPOINT {SAVEPOINT}")
+        except Exception as error:
+            if code_of(error) == _NO_SAVEPOINT:
+                raise HandlerEndedTransaction(_ENDED) from error
+            raise translate(error) or error from error
 
     async def _send_block(self, slot: JobSlot, texts: Sequence[str]) -> bool:
         """One trip, and BEGIN rides along only if a job waits this moment."""

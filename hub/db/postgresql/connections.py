@@ -50,14 +50,14 @@ def connect_arguments(address: Address, settings: DatabaseSettings) -> dict[str,
 
 # Every statement of the hub is meant for an index. While a table is small, or its statistics are from when it was, the
 # planner would read it whole: right for that moment, ruinous for the statement that is planned once and kept.
-_BY_INDEX = {"enable_seqscan": "off", "random_page_cost": "1.1"}
+BY_INDEX = {"enable_seqscan": "off", "random_page_cost": "1.1"}
 
 
 async def connect(address: Address, settings: DatabaseSettings) -> asyncpg.Connection[Any]:
     """A new connection for the hub's own statements; raises DatabaseUnavailable with the address (never its
     password)."""
     arguments = connect_arguments(address, settings)
-    arguments["server_settings"] |= _BY_INDEX
+    arguments["server_settings"] |= BY_INDEX
     try:
         return await asyncpg.connect(**arguments)
     except Exception as error:

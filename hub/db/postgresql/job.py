@@ -12,15 +12,20 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from hub.db.job_connection import JobConnection
-from hub.db.postgresql.connections import execute
+from hub.db.job_connection import Abandon, JobConnection, Opener
+from hub.db.postgresql.connections import BY_INDEX, execute
 from hub.db.postgresql.faults import DIVISION_BY_ZERO, UNKNOWN_PREPARED_STATEMENT, sqlstate, translate
 from hub.db.postgresql.literal import arguments
 from hub.db.postgresql.slots import BEGIN, JobSlot, JobSlots
-from hub.errors import HandlerEndedTransaction, TransactionAborted, TransactionConflict
-from hub.ports import Row, Rows, Statement
+from hub.db.share import SAVEPOINT, Share
+from hub.errors import DatabaseUnavailable, HandlerEndedTransaction, TransactionAborted, TransactionConflict
+from hub.ports import JobShare, Row, Rows, Statement
 
 _ABORTED = "25P02"
+_NO_SAVEPOINT = ("3B001", "25P01")
+_NEXT_SAVEPOINT = f"RELEASE SAVEPOINT {SAVEPOINT};SAVEPOINT {SAVEPOINT}"
+# For the hub's own statement, behind all that handlers had to say: see connections.
+_BY_INDEX = ";".join(f"SET LOCAL {name}={value}" for name, value in BY_INDEX.items())
 _ENDED = "the handler ended the transaction on the driver's connection; its effects stand"
 # Fails as no other statement of a finish does (invalid_text_representation) once the transaction is another one.
 _PROOF = "SELECT (CASE WHEN current_setting('hub.tx', TRUE) = 'job' THEN '1' ELSE 'hub.tx is gone' END)::int"
@@ -33,6 +38,7 @@ class PostgresJobTransaction:
     def __init__(
         self, engine: AsyncEngine, slots: JobSlots, name: str, after: Awaitable[None] | None, isolation: str | None
     ) -> None:
+        self.engine = engine
         self._slots = slots
         self._name = name
         self._after = after
@@ -41,6 +47,7 @@ class PostgresJobTransaction:
         self._sync = JobConnection(engine.sync_engine, self._open, self._abandon)
         self._async = AsyncConnection(engine, self._sync)
         self._handed_out = False
+        self._saved = False
 
     @property
     def connection(self) -> AsyncConnection:
@@ -77,25 +84,79 @@ class PostgresJobTransaction:
             ahead = await self._send(slot, statement, row)
         except Exception as error:
             await self.rollback()
-            match sqlstate(error):
-                case s if s == DIVISION_BY_ZERO:
-                    return False
-                case s if s == _NO_PROOF and "hub.tx is gone" in str(error):
-                    raise HandlerEndedTransaction(_ENDED) from error
-                case s if s == _ABORTED:
-                    raise TransactionAborted(
-                        "a database error was swallowed: its transaction cannot be committed"
-                    ) from error
-                case s if s == UNKNOWN_PREPARED_STATEMENT:
-                    slot.prepared.clear()
-                    raise TransactionConflict("the handler dropped the hub's prepared statements") from error
-            raise translate(error) or error from error
+            if sqlstate(error) == DIVISION_BY_ZERO:
+                return False
+            raise _meaning(error, slot) from error
         except BaseException:
             self._end(discard=True)
             raise
         slot.begun = ahead
         self._end()
         return True
+
+    async def commit_all(self, statement: Statement, rows: Rows, /, **scalars: Any) -> bool:
+        slot = await self._ensure()
+        ahead = False
+        try:
+            if not slot.driver.is_in_transaction():
+                raise HandlerEndedTransaction(_ENDED)
+            await slot.driver.execute(_BY_INDEX)
+            held = len(await execute(slot.driver, statement, rows, scalars)) == len(rows)
+            if held:
+                ahead = self._slots.promise(slot)
+                await slot.driver.execute(f"COMMIT;{BEGIN}" if ahead else "COMMIT")
+        except Exception as error:
+            await self.rollback()
+            raise _meaning(error, slot) from error
+        except BaseException:
+            self._end(discard=True)
+            raise
+        if not held:
+            await self.rollback()
+            return False
+        slot.begun = ahead
+        self._end()
+        return True
+
+    # --- for several jobs, one after another -------------------------------------------------------------------------
+
+    def share(self, *, savepoints: bool) -> JobShare:
+        return Share(self, savepoints)
+
+    def guarded(self, opener: Opener, abandon: Abandon) -> JobConnection:
+        return JobConnection(self.engine.sync_engine, opener, abandon)
+
+    async def lend(self, borrower: JobConnection, savepoints: bool) -> Any:
+        slot = await self._ensure()
+        if savepoints and not self._saved:
+            await slot.driver.execute(f"SAVEPOINT {SAVEPOINT}")
+            self._saved = True
+        return slot.connection
+
+    async def driver_for(self, borrower: JobConnection) -> Any:
+        return await self.driver()
+
+    async def advance(self, savepoints: bool) -> None:
+        slot = await self._ensure()
+        handed_out, self._handed_out = self._handed_out, False
+        try:
+            if not slot.driver.is_in_transaction():
+                raise HandlerEndedTransaction(_ENDED)
+            proof = f"EXECUTE {await self._prepared(slot, 'hub_proof', _PROOF)};" if handed_out else ""
+            if proof or savepoints:
+                await slot.driver.execute(proof + (_NEXT_SAVEPOINT if savepoints else ""))
+        except Exception as error:
+            raise _meaning(error, slot) from error
+
+    async def retreat(self) -> None:
+        slot = await self._ensure()
+        self._handed_out = False
+        if slot.connection.dbapi_connection is None or slot.driver.is_closed():
+            raise DatabaseUnavailable("the connection of job.db was lost")
+        try:
+            await slot.driver.execute(f"ROLLBACK TO SAVEPOINT {SAVEPOINT}", timeout=5)
+        except Exception as error:
+            raise _meaning(error, slot) from error
 
     async def rollback(self) -> None:
         slot = self._slot
@@ -158,3 +219,16 @@ class PostgresJobTransaction:
             self._slots.discard(slot)
         else:
             self._slots.put(slot)
+
+
+def _meaning(error: Exception, slot: JobSlot) -> Exception:
+    """The hub's word for an error of the hub's own statement in a job's transaction."""
+    match sqlstate(error):
+        case s if s in _NO_SAVEPOINT or (s == _NO_PROOF and "hub.tx is gone" in str(error)):
+            return HandlerEndedTransaction(_ENDED)
+        case s if s == _ABORTED:
+            return TransactionAborted("a database error was swallowed: its transaction cannot be committed")
+        case s if s == UNKNOWN_PREPARED_STATEMENT:
+            slot.prepared.clear()
+            return TransactionConflict("the handler dropped the hub's prepared statements")
+    return translate(error) or error

@@ -7,20 +7,22 @@ turn is passed on at the end, whatever the end is.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import PoolProxiedConnection
 
-from hub.db.job_connection import JobConnection
+from hub.db.job_connection import Abandon, JobConnection, Opener
+from hub.db.share import SAVEPOINT, Share
 from hub.db.sqlite.dialect import HeldConnection
 from hub.db.sqlite.driver import SqliteDriver
 from hub.db.sqlite.faults import translate
 from hub.db.sqlite.statements import execute, parameters
 from hub.db.sqlite.writer import WriteHold
 from hub.errors import TransactionAborted
-from hub.ports import Row, Rows, Statement
+from hub.ports import JobShare, Row, Rows, Statement
 
 Take = Callable[[str], Awaitable[WriteHold]]
 """Waits for the write turn, in the name of a job."""
@@ -30,10 +32,12 @@ class SqliteJobTransaction:
     """See hub.ports.JobTransaction."""
 
     def __init__(self, engine: AsyncEngine, take: Take, name: str, after: Awaitable[None] | None = None) -> None:
+        self.engine = engine
         self._take = take
         self._name = name
         self._after = after
         self._hold: WriteHold | None = None
+        self._saved = False
         self._sync = JobConnection(engine.sync_engine, self._open, self._abandon)
         self._async = AsyncConnection(engine, self._sync)
 
@@ -71,10 +75,48 @@ class SqliteJobTransaction:
             await self.rollback()
             raise translate(error) or error from error
 
+    async def commit_all(self, statement: Statement, rows: Rows, /, **scalars: Any) -> bool:
+        try:
+            named = parameters(statement, rows, scalars)
+            hold = await self._ensure()
+            self._sync.mark_ended()
+            return await hold.commit(lambda connection: len(execute(connection, statement, named)) == len(rows))
+        except Exception as error:
+            await self.rollback()
+            raise translate(error) or error from error
+
     async def rollback(self) -> None:
         self._sync.mark_ended()
         if self._hold is not None:
             self._hold.discard()
+
+    # --- for several jobs, one after another -------------------------------------------------------------------------
+
+    def share(self, *, savepoints: bool) -> JobShare:
+        return Share(self, savepoints)
+
+    def guarded(self, opener: Opener, abandon: Abandon) -> JobConnection:
+        return JobConnection(self.engine.sync_engine, opener, abandon)
+
+    async def lend(self, borrower: JobConnection, savepoints: bool) -> Any:
+        hold = await self._ensure()
+        if savepoints and not self._saved:
+            await _send(hold, f"SAVEPOINT {SAVEPOINT}")
+            self._saved = True
+        return HeldConnection(hold, guarded=borrower)
+
+    async def driver_for(self, borrower: JobConnection) -> SqliteDriver:
+        return SqliteDriver(borrower, await self._ensure())
+
+    async def advance(self, savepoints: bool) -> None:
+        hold = await self._ensure()
+        if savepoints:
+            await _send(hold, f"RELEASE {SAVEPOINT}", f"SAVEPOINT {SAVEPOINT}")
+
+    async def retreat(self) -> None:
+        await _send(await self._ensure(), f"ROLLBACK TO {SAVEPOINT}")
+
+    # -----------------------------------------------------------------------------------------------------------------
 
     async def _ensure(self) -> WriteHold:
         if self._sync.ended:
@@ -97,3 +139,14 @@ class SqliteJobTransaction:
         """Opened for a handler that has ended meanwhile."""
         if self._hold is not None:
             self._hold.discard()
+
+
+async def _send(hold: WriteHold, *texts: str) -> None:
+    def work(connection: sqlite3.Connection) -> None:
+        for each in texts:
+            connection.execute(each)
+
+    try:
+        await hold.execute(work)
+    except Exception as error:
+        raise translate(error) or error from error
