@@ -111,6 +111,12 @@ class DatabaseUnavailable(Transient):
     code = "database-unavailable"
 
 
+class CacheUnavailable(Transient):
+    """The cache cannot be reached or did not answer in time; nothing that matters is lost by it."""
+
+    code = "cache-unavailable"
+
+
 class TransactionConflict(Transient):
     """Deadlock, serialization failure or lock timeout: the whole transaction is run again, no attempt is used up."""
 

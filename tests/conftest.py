@@ -17,9 +17,11 @@ from tests.servers import (
     ExternalPostgres,
     MariadbDatabases,
     MariadbService,
+    MemcachedService,
     PostgresDatabases,
     PostgresService,
     Proxy,
+    RedisService,
     Service,
     Unavailable,
 )
@@ -96,6 +98,34 @@ def mariadb_url(mariadb: MariadbDatabases) -> Iterator[str]:
         yield url
     finally:
         mariadb.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisService]:
+    """The shared Redis server. Do not hurt it: `own_redis` is there for that."""
+    with _available(RedisService) as service:
+        yield service
+
+
+@pytest.fixture
+def own_redis() -> Iterator[RedisService]:
+    """A Redis server of this test alone, to be killed, frozen, flushed and restarted."""
+    with _available(RedisService) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def memcached_server() -> Iterator[MemcachedService]:
+    """The shared Memcached server. Do not hurt it: `own_memcached` is there for that."""
+    with _available(MemcachedService) as service:
+        yield service
+
+
+@pytest.fixture
+def own_memcached() -> Iterator[MemcachedService]:
+    """A Memcached server of this test alone."""
+    with _available(MemcachedService) as service:
+        yield service
 
 
 @pytest.fixture

@@ -18,12 +18,17 @@ from hub.ports.adapters import (
     Sink,
     Source,
 )
-from hub.ports.database import Database, JobShare, JobTransaction, Row, Rows, Runner, Statement
+from hub.ports.cache import Cache, Channels, Locks
+from hub.ports.database import Bulk, Call, Database, JobShare, JobTransaction, Row, Rows, Runner, Statement
 from hub.ports.jobs import Attempt, Defaults
 
 __all__ = [
     "Adapter",
     "Attempt",
+    "Bulk",
+    "Cache",
+    "Call",
+    "Channels",
     "Connected",
     "Context",
     "Cursor",
@@ -36,6 +41,7 @@ __all__ = [
     "JobShare",
     "JobTransaction",
     "Listener",
+    "Locks",
     "Receive",
     "Row",
     "Rows",

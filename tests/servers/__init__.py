@@ -6,8 +6,10 @@ demand.
 """
 
 from tests.servers.mariadb import ExternalMariadb, MariadbDatabases, MariadbService
+from tests.servers.memcached import MemcachedService
 from tests.servers.postgres import ExternalPostgres, PostgresDatabases, PostgresService
 from tests.servers.proxy import Direction, Moment, Proxy, Trigger
+from tests.servers.redis import RedisService, SentinelService
 from tests.servers.service import Service, ServiceFailed, Unavailable, free_port
 
 __all__ = [
@@ -16,10 +18,13 @@ __all__ = [
     "ExternalPostgres",
     "MariadbDatabases",
     "MariadbService",
+    "MemcachedService",
     "Moment",
     "PostgresDatabases",
     "PostgresService",
     "Proxy",
+    "RedisService",
+    "SentinelService",
     "Service",
     "ServiceFailed",
     "Trigger",
