@@ -6,12 +6,14 @@ what the queue asks of a database, `jobs` what a handler asks of the queue, `ada
 
 from hub.ports.adapters import (
     Adapter,
+    Backplane,
     Connected,
     Context,
     Cursor,
     Delivery,
     Factory,
     Features,
+    Follow,
     Identity,
     Listener,
     Receive,
@@ -37,6 +39,7 @@ __all__ = [
     "Delivery",
     "Factory",
     "Features",
+    "Follow",
     "Identity",
     "JobShare",
     "JobTransaction",

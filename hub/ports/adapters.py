@@ -11,7 +11,7 @@ core's, and the same for every adapter.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -153,6 +153,24 @@ class Listener(Adapter, Protocol):
         ...
 
 
+class Backplane(Protocol):
+    """What the instances of one hub tell each other, at most once: sockets of one adapter are open on several of them."""
+
+    async def publish(self, channel: str, message: bytes) -> None:
+        """Tell every instance that subscribed, this one included. Raises Transient when it cannot be said."""
+        ...
+
+    async def subscribe(self, channel: str, heard: Callable[[bytes], None]) -> None:
+        """Call `heard`, which must not raise, with what is published from now on, over any number of reconnects."""
+        ...
+
+    async def unsubscribe(self, channel: str) -> None: ...
+
+
+Follow = Callable[[str], AsyncGenerator[Mapping[str, Any], None]]
+"""The states of a job by its id, as they change: `{"status": word, ...}`; ends behind a final one."""
+
+
 class Identity(msgspec.Struct, frozen=True):
     """Who a client of a listener is: a token's name and role ('viewer', 'operator', 'admin')."""
 
@@ -165,7 +183,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 
     `positions` answers where to go on in streams whose position the database keeps (those it knows). `identify` answers
     who has a bearer token, None for nobody; without a token (None) the caller of a hub that asks for none. `origins`:
-    the pages that may connect from a browser.
+    the pages that may connect from a browser. `backplane` reaches the other instances, None where there is only this
+    one; `follow` tells a client of the jobs it made.
     """
 
     clock: Clock
@@ -174,6 +193,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     identify: Callable[[str | None], Awaitable[Identity | None]]
     origins: Sequence[str] = ()
     cache_url: str | None = None
+    backplane: Backplane | None = None
+    follow: Follow | None = None
 
 
 Factory = Callable[[str, Mapping[str, Any], Context], Adapter]
