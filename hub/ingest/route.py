@@ -82,6 +82,7 @@ class Route:
         self.name = settings.name
         self.adapter = settings.from_
         self.kind = kind
+        self.topic = settings.topic
         self.handler = settings.handler
         self.max_body = settings.max_body
         self.content_types = frozenset(text.lower() for text in settings.content_types)

@@ -5,7 +5,7 @@ Invariant: values and Protocols only.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -35,6 +35,22 @@ class Statement(msgspec.Struct, frozen=True):
     order: tuple[str, ...]
 
 
+class Call(msgspec.Struct, frozen=True):
+    """A statement and what it is given."""
+
+    statement: Statement
+    rows: Rows = ()
+    scalars: Mapping[str, Any] = {}
+
+
+class Bulk(msgspec.Struct, frozen=True):
+    """Rows for a database's own loader (`Database.loads`)."""
+
+    table: str
+    columns: Sequence[str]
+    rows: Rows
+
+
 class Runner(Protocol):
     """Runs one statement, in a transaction of its own, and answers its rows once that is committed.
 
@@ -45,22 +61,6 @@ class Runner(Protocol):
 
     async def run(self, statement: Statement, rows: Rows = (), /, **scalars: Any) -> list[Row]: ...
 
-
-class JobTransaction(Protocol):
-    """One job's own transaction: nothing until its first use, ended by the hub alone."""
-
-    @property
-    def connection(self) -> AsyncConnection:
-        """`job.db`: its first use opens the transaction. The handler can neither commit nor roll back."""
-        ...
-
-    @property
-    def opened(self) -> bool: ...
-
-    @property
-    def violation(self) -> Exception | None:
-        """What the handler did that it must not do, though it swallowed the error: the attempt has failed."""
-        ...
 
 class JobShare(Protocol):
     """One job's part of a transaction that several jobs use one after another; used as its own would be."""
@@ -98,6 +98,22 @@ class JobShare(Protocol):
         ...
 
 
+class JobTransaction(Protocol):
+    """One job's own transaction: nothing until its first use, ended by the hub alone."""
+
+    @property
+    def connection(self) -> AsyncConnection:
+        """`job.db`: its first use opens the transaction. The handler can neither commit nor roll back."""
+        ...
+
+    @property
+    def opened(self) -> bool: ...
+
+    @property
+    def violation(self) -> Exception | None:
+        """What the handler did that it must not do, though it swallowed the error: the attempt has failed."""
+        ...
+
     async def driver(self) -> Any:
         """The driver's own connection of this transaction, for handlers that count microseconds."""
         ...
@@ -111,6 +127,18 @@ class JobShare(Protocol):
 
         False: it answered none (the fence was lost); everything is rolled back. Raises as `Runner.run` does; after
         DatabaseUnavailable the outcome is unknown, after anything else nothing was written.
+        """
+        ...
+
+    def share(self, *, savepoints: bool) -> JobShare:
+        """A part for the next of several jobs; those before it have ended theirs. With `savepoints` each can be undone
+        by itself."""
+        ...
+
+    async def commit_all(self, statement: Statement, rows: Rows, /, **scalars: Any) -> bool:
+        """Run `statement` for these rows as the last of the transaction and commit, if it answers a row for each.
+
+        False: it answered fewer (a fence was lost); everything is rolled back. Raises as `commit_with` does.
         """
         ...
 
@@ -130,18 +158,6 @@ class Database(Runner, Protocol):
     async def start(self) -> None: ...
 
     async def stop(self) -> None: ...
-    def share(self, *, savepoints: bool) -> JobShare:
-        """A part for the next of several jobs; those before it have ended theirs. With `savepoints` each can be undone
-        by itself."""
-        ...
-
-    async def commit_all(self, statement: Statement, rows: Rows, /, **scalars: Any) -> bool:
-        """Run `statement` for these rows as the last of the transaction and commit, if it answers a row for each.
-
-        False: it answered fewer (a fence was lost); everything is rolled back. Raises as `commit_with` does.
-        """
-        ...
-
 
     async def read(self, statement: Statement, /, **scalars: Any) -> list[Row]:
         """Run a statement that changes nothing; on SQLite it does not wait for a writer."""
@@ -150,6 +166,16 @@ class Database(Runner, Protocol):
     async def load(self, table: str, columns: Sequence[str], rows: Rows, then: Statement, /, **scalars: Any) -> bool:
         """Insert many rows in the quickest way the database has, and run `then` (one row a batch: none) in the same
         transaction. False, with nothing done, where there is no quicker way than a statement."""
+        ...
+
+    @property
+    def loads(self) -> bool:
+        """Whether it takes a Bulk: whether there is a quicker way to insert many rows than a statement."""
+        ...
+
+    async def run_behind(self, guard: Call, *work: Call | Bulk) -> list[Row] | None:
+        """Run `guard` and, if it answers a row, the rest in their order, all in one transaction; the rows of the last
+        Call. None: it answered none, and nothing was done. Raises as `run` does."""
         ...
 
     def diagnose(self, error: BaseException) -> HubError | None:

@@ -13,9 +13,9 @@ import msgspec
 from msgspec.structs import astuple
 
 from hub.db.statement import load
-from hub.errors import DatabaseUnavailable
+from hub.errors import AlreadyExists, DatabaseUnavailable, Rejected
 from hub.model import Claim, Enqueued, NewJob, Settlement, Status
-from hub.ports import Database, Defaults, JobTransaction, Row, Runner, Statement
+from hub.ports import Bulk, Call, Database, Defaults, JobTransaction, Row, Runner, Statement
 from hub.queue.bulk import loadable
 
 BULK = 100
@@ -108,11 +108,57 @@ class Store:
 
     async def _load_bulk(self, jobs: Sequence[NewJob], rows: Sequence[Sequence[Any]], notify: bool) -> bool:
         """Insert a large batch by the database's own loader, if it has one and the rows need nothing decided."""
-        if any(job.dedupekey is not None or job.delay is not None or job.statusid != Status.PENDING for job in jobs):
+        if not all(_plain(job) for job in jobs):
             return False
         columns, values = loadable(rows)
         queues = sorted({job.queue or "" for job in jobs}) if notify else []
         return await self._database.load("queue_jobs", columns, values, self._notify, queue=queues)
+
+    async def take_in(self, jobs: Sequence[NewJob], cursor: Call) -> set[str] | None:
+        """Insert what an adapter read behind its cursor (`Cursors.advance`), all in one transaction; the ids that are
+        new, the others being repeats of a dedupe key. None: another instance has been further, nothing was inserted.
+
+        Raises as `enqueue` does.
+        """
+        plain = [job for job in jobs if job.statusid == Status.PENDING]
+        quick = len(plain) >= BULK and self._database.loads and all(_plain(job) for job in plain)
+        # Quarantined rows are ordered with nothing: they may go in apart from the others.
+        apart = [astuple(job) for job in jobs if not quick or job.statusid != Status.PENDING]
+        work: list[Call | Bulk] = []
+        if quick:
+            columns, values = loadable([astuple(job) for job in plain])
+            work.append(Bulk("queue_jobs", columns, values))
+            work.append(Call(self._notify, (), {"queue": sorted({job.queue or "" for job in plain})}))
+        if apart:
+            work.append(Call(self._enqueue, apart, {"notify": not quick}))
+        answer = await self._database.run_behind(cursor, *work)
+        if answer is None:
+            return None
+        fresh = {row[0] for row in answer} if apart else set()
+        return fresh.union(job.id for job in plain) if quick else fresh
+
+    async def refused(self, jobs: Sequence[NewJob]) -> dict[str, str]:
+        """Which of these rows the database would not take: id → why. Nothing is inserted."""
+        reason = await self._tried(jobs)
+        if reason is None:
+            return {}
+        if len(jobs) == 1:
+            return {jobs[0].id: reason}
+        half = len(jobs) // 2
+        return {**await self.refused(jobs[:half]), **await self.refused(jobs[half:])}
+
+    async def _tried(self, jobs: Sequence[NewJob]) -> str | None:
+        """Why these rows cannot go in together, found out in a transaction that is undone."""
+        transaction = self._database.begin_job("a trial of rows")
+        try:
+            await self.enqueue_in(transaction, jobs)
+        except Rejected as error:
+            return str(error)
+        except AlreadyExists:
+            return None
+        finally:
+            await transaction.rollback()
+        return None
 
     async def enqueue_in(self, transaction: JobTransaction, jobs: Sequence[NewJob]) -> None:
         """Insert rows in a job's own transaction; nobody is woken before it is committed (see `notify`)."""
@@ -243,6 +289,11 @@ class Store:
         except DatabaseUnavailable:
             return False
         return True
+
+
+def _plain(job: NewJob) -> bool:
+    """Whether the database has nothing to decide about this row, so that a loader may insert it."""
+    return job.dedupekey is None and job.delay is None and job.statusid == Status.PENDING
 
 
 def _in_order(rows: list[Any]) -> list[Any]:

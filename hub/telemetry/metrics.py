@@ -7,7 +7,7 @@ scraped. Label values are bounded, as names of handlers can come from anybody's 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Final
 
@@ -23,7 +23,7 @@ LABEL_LIMIT: Final = 500
 OTHER: Final = "other"
 BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
-Gauges = Callable[[], Mapping[str, float]]
+Gauges = Callable[[], Mapping[str, float] | Mapping[tuple[str, ...], float]]
 
 
 class Metrics:
@@ -38,7 +38,7 @@ class Metrics:
         self._durations: dict[str, _Durations] = {}
         self._ingested = _Counts()
         self._database_errors = _Counts()
-        self._gauges: dict[str, tuple[str, str, Gauges]] = {}
+        self._gauges: dict[str, tuple[str, list[str], Gauges, bool]] = {}
         self.registry.register(_Families(self._families))
         ProcessCollector(registry=self.registry)
 
@@ -67,9 +67,10 @@ class Metrics:
         """Count a database error by its stable code."""
         self._database_errors.add((code,))
 
-    def watch(self, name: str, help: str, label: str, read: Gauges) -> None:
-        """Expose the gauge `name`, one value for each `label`, read at each scrape; in flight per queue, say."""
-        self._gauges[name] = (help, label, read)
+    def watch(self, name: str, help: str, label: str | Sequence[str], read: Gauges, *, counts: bool = False) -> None:
+        """Expose the gauge `name` (a counter, if it `counts`), one value for each `label`, read at each scrape; in
+        flight per queue, say. With several labels the values are keyed by tuples."""
+        self._gauges[name] = (help, [label] if isinstance(label, str) else list(label), read, counts)
 
     def render(self) -> tuple[bytes, str]:
         """The text of a scrape, and its content type."""
@@ -85,11 +86,11 @@ class Metrics:
         yield self._duration_family()
         yield self._ingested.family("hub_ingested", "Messages taken in.", ("route", "outcome"))
         yield self._database_errors.family("hub_database_errors", "Errors of the database.", ("code",))
-        for name, (help, label, read) in self._gauges.items():
-            gauge = GaugeMetricFamily(name, help, labels=[label])
+        for name, (help, labels, read, counts) in self._gauges.items():
+            family = (CounterMetricFamily if counts else GaugeMetricFamily)(name, help, labels=labels)
             for value, number in read().items():
-                gauge.add_metric([value], number)
-            yield gauge
+                family.add_metric([value] if isinstance(value, str) else list(value), number)
+            yield family
 
     def _duration_family(self) -> Metric:
         family = HistogramMetricFamily("hub_attempt_seconds", "How long attempts ran.", labels=["handler"])
@@ -120,7 +121,7 @@ class NoMetrics(Metrics):
     def observe_database_error(self, code: str) -> None:
         pass
 
-    def watch(self, name: str, help: str, label: str, read: Gauges) -> None:
+    def watch(self, name: str, help: str, label: str | Sequence[str], read: Gauges, *, counts: bool = False) -> None:
         pass
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ from hub.db.mysql.faults import translate
 from hub.db.mysql.statements import Row, execute, parameters
 from hub.db.settings import DatabaseSettings
 from hub.errors import DatabaseUnavailable, TransactionConflict
-from hub.ports import Rows, Statement
+from hub.ports import Call, Rows, Statement
 
 _RERUNS = 3
 _T = TypeVar("_T")
@@ -41,6 +41,26 @@ async def run(
             await connection.rollback()
         raise
     return answer
+
+
+async def run_behind(connector: Connector, connection: Any, calls: Sequence[Call]) -> list[Row] | None:
+    """Run statements in one transaction; None, with nothing run behind it, if the first answers no row."""
+    limit = connector.server(connection).largest
+    answer: list[Row] = []
+    await connection.begin()
+    try:
+        for number, call in enumerate(calls):
+            named = parameters(call.statement, call.rows, call.scalars)
+            answer = await execute(connection, call.statement, named, limit)
+            if number == 0 and not answer:
+                await connection.rollback()
+                return None
+        await connection.commit()
+    except Exception:
+        if connection.connected:
+            await connection.rollback()
+        raise
+    return answer if len(calls) > 1 else []
 
 
 async def rerun(work: Callable[[], Awaitable[_T]]) -> _T:
@@ -69,6 +89,14 @@ class Connections:
     async def run(self, statement: Statement, rows: Rows, scalars: dict[str, Any]) -> list[Row]:
         """Run a statement, again if it was the victim of a deadlock; errors of the database leave as the hub's."""
         return await rerun(lambda: self._run(statement, rows, scalars))
+
+    async def run_behind(self, calls: Sequence[Call]) -> list[Row] | None:
+        """See hub.ports.Database; again from the beginning if it was the victim of a deadlock."""
+        return await rerun(lambda: self._run_behind(calls))
+
+    async def _run_behind(self, calls: Sequence[Call]) -> list[Row] | None:
+        async with self.lend() as connection:
+            return await run_behind(self._connector, connection, calls)
 
     async def _run(self, statement: Statement, rows: Rows, scalars: dict[str, Any]) -> list[Row]:
         async with self.lend() as connection:

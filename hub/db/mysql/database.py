@@ -25,7 +25,7 @@ from hub.db.mysql.slots import JobSlots
 from hub.db.settings import DatabaseSettings
 from hub.db.url import Address
 from hub.errors import HubError
-from hub.ports import JobTransaction, Row, Rows, Runner, Statement
+from hub.ports import Bulk, Call, JobTransaction, Row, Rows, Runner, Statement
 
 # claim, finish, ingest and reads may be under way at once; more only makes the server switch between them
 _OWN_CONNECTIONS = 6
@@ -35,6 +35,7 @@ class MysqlDatabase:
     """See hub.ports.Database."""
 
     dialect = "mysql"
+    loads = False  # a batch in one statement is as quick as it gets
 
     def __init__(self, address: Address, settings: DatabaseSettings, clock: Clock) -> None:
         self._address = address
@@ -69,7 +70,10 @@ class MysqlDatabase:
         return await self.run(statement, (), **scalars)
 
     async def load(self, table: str, columns: Sequence[str], rows: Rows, then: Statement, /, **scalars: Any) -> bool:
-        return False  # a batch in one statement is as quick as it gets
+        return False
+
+    async def run_behind(self, guard: Call, *work: Call | Bulk) -> list[Row] | None:
+        return await self._own.run_behind([each for each in (guard, *work) if isinstance(each, Call)])
 
     def begin_job(
         self, name: str, after: Awaitable[None] | None = None, isolation: str | None = None

@@ -24,7 +24,7 @@ from hub.db.postgresql.slots import JobSlots
 from hub.db.settings import DatabaseSettings
 from hub.db.url import Address, parse
 from hub.errors import HubError, Rejected
-from hub.ports import JobTransaction, Row, Rows, Runner, Statement
+from hub.ports import Bulk, Call, JobTransaction, Row, Rows, Runner, Statement
 
 # claim, finish, ingest and reads may be under way at once; more only makes the server switch between them
 _OWN_CONNECTIONS = 6
@@ -34,6 +34,7 @@ class PostgresDatabase:
     """See hub.ports.Database."""
 
     dialect = "postgresql"
+    loads = True
 
     def __init__(self, address: Address, settings: DatabaseSettings, clock: Clock) -> None:
         self._address = address
@@ -96,12 +97,21 @@ class PostgresDatabase:
 
     async def load(self, table: str, columns: Sequence[str], rows: Rows, then: Statement, /, **scalars: Any) -> bool:
         async with self._own.lend() as connection, connection.transaction():
-            try:
-                await connection.copy_records_to_table(table, records=rows, columns=columns)
-            except (OverflowError, UnicodeEncodeError) as error:  # the driver's, before the server sees the value
-                raise Rejected(f"a value cannot be stored: {error}") from error
+            await _copy(connection, Bulk(table, columns, rows))
             await execute(connection, then, (), scalars)
         return True
+
+    async def run_behind(self, guard: Call, *work: Call | Bulk) -> list[Row] | None:
+        async with self._own.lend() as connection, connection.transaction():
+            if not await execute(connection, guard.statement, guard.rows, dict(guard.scalars)):
+                return None
+            answer: list[Row] = []
+            for each in work:
+                if isinstance(each, Bulk):
+                    await _copy(connection, each)
+                else:
+                    answer = await execute(connection, each.statement, each.rows, dict(each.scalars))
+        return answer
 
     def diagnose(self, error: BaseException) -> HubError | None:
         # A handler's own OSError, from a partner it called, is not the database's.
@@ -116,6 +126,13 @@ class PostgresDatabase:
         return create_async_engine(
             "postgresql+asyncpg://", poolclass=NullPool, connect_args=arguments, hide_parameters=True, **options
         )
+
+
+async def _copy(connection: Any, bulk: Bulk) -> None:
+    try:
+        await connection.copy_records_to_table(bulk.table, records=bulk.rows, columns=bulk.columns)
+    except (OverflowError, UnicodeEncodeError) as error:  # the driver's, before the server sees the value
+        raise Rejected(f"a value cannot be stored: {error}") from error
 
 
 class _Apart:

@@ -19,12 +19,12 @@ from hub.db.sqlite.dialect import make_engine
 from hub.db.sqlite.faults import translate
 from hub.db.sqlite.filelock import FileLock
 from hub.db.sqlite.job import SqliteJobTransaction
-from hub.db.sqlite.statements import execute, parameters, read
+from hub.db.sqlite.statements import execute, execute_behind, parameters, read
 from hub.db.sqlite.thread import ConnectionThread
 from hub.db.sqlite.writer import WriteHold, Writer
 from hub.db.url import Address
 from hub.errors import DatabaseUnavailable, HubError
-from hub.ports import JobTransaction, Row, Rows, Runner, Statement
+from hub.ports import Bulk, Call, JobTransaction, Row, Rows, Runner, Statement
 
 # The API, the console and the metrics read; more threads would only share the interpreter.
 _READERS = 3
@@ -34,6 +34,7 @@ class SqliteDatabase:
     """See hub.ports.Database. Past `settings.transaction_timeout` a job's transaction is undone, as all others wait."""
 
     dialect = "sqlite"
+    loads = False  # a batch in one statement is as quick as it gets
 
     def __init__(self, address: Address, settings: DatabaseSettings) -> None:
         self._path = file_of(address)
@@ -82,7 +83,15 @@ class SqliteDatabase:
             raise translate(error) or error from error
 
     async def load(self, table: str, columns: Sequence[str], rows: Rows, then: Statement, /, **scalars: Any) -> bool:
-        return False  # a batch in one statement is as quick as it gets
+        return False
+
+    async def run_behind(self, guard: Call, *work: Call | Bulk) -> list[Row] | None:
+        calls = [
+            (each.statement, parameters(each.statement, each.rows, each.scalars))
+            for each in (guard, *work)
+            if isinstance(each, Call)
+        ]
+        return await self._writer.run(lambda connection: execute_behind(connection, calls))
 
     def diagnose(self, error: BaseException) -> HubError | None:
         return translate(error)

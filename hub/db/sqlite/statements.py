@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -42,6 +42,19 @@ def execute(connection: sqlite3.Connection, statement: Statement, named: Mapping
         cursor.row_factory = sqlite3.Row
         answer = cursor.execute(text, named).fetchall()
     return answer
+
+
+def execute_behind(
+    connection: sqlite3.Connection, calls: Sequence[tuple[Statement, Mapping[str, Any]]]
+) -> list[Row] | None:
+    """Run statements in the transaction that is open; None, with nothing run behind it, if the first finds no row."""
+    (guard, named), *work = calls
+    answer = execute(connection, guard, named)
+    if not answer:
+        return None
+    for statement, given in work:
+        answer = execute(connection, statement, given)
+    return answer if work else []
 
 
 def read(connection: sqlite3.Connection, statement: Statement, named: Mapping[str, Any]) -> list[Row]:

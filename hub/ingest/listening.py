@@ -1,0 +1,41 @@
+"""A listener at work: its clients come to the hub's own port, and what they send takes intake's way.
+
+Invariant: as everywhere, a client is told after the commit. Intake that is full or without a database says so to the
+listener, which says so to its client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hub.ingest.intake import Intake
+from hub.ingest.state import AdapterState
+from hub.model import Enqueued, Message
+from hub.ports import Listener
+
+
+class Listening:
+    """start, stop; as a Pump is for adapters that connect."""
+
+    def __init__(self, listener: Listener, intake: Intake, state: AdapterState) -> None:
+        self._listener = listener
+        self._intake = intake
+        self.state = state
+
+    async def start(self) -> None:
+        """Take clients. Raises what the listener raises: it has nobody to wait for."""
+        await self._listener.start(self._receive)
+        self.state.become("connected")
+
+    async def stop(self) -> None:
+        await self._listener.stop()
+        self.state.become("stopped")
+
+    async def _receive(self, message: Message) -> Sequence[Enqueued]:
+        self.state.in_flight += 1
+        try:
+            taken = await self._intake.take(message)
+        finally:
+            self.state.in_flight -= 1
+        self.state.received += 1
+        return taken

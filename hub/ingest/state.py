@@ -1,0 +1,85 @@
+"""What an operator sees of an adapter: its state, its last error, its counts.
+
+Invariant: one line in the log for each change of state, none for an attempt that changed nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
+
+from hub.errors import HubError
+from hub.telemetry import get_logger
+
+State = Literal["connecting", "connected", "paused", "waiting", "stopped"]
+"""`paused`: connected, but what was read waits for the database or for room. `waiting`: for the lease."""
+
+_log = get_logger("hub.adapters")
+_EXPECTED: Final = (HubError, OSError, TimeoutError)
+_ERROR_LIMIT: Final = 500
+
+
+class AdapterState:
+    """Counts are of this process, since it started."""
+
+    def __init__(self, name: str, kind: str) -> None:
+        self.name = name
+        self.kind = kind
+        self.state: State = "stopped"
+        self.last_error: str | None = None
+        self.in_flight = 0
+        self.received = 0
+        self.quarantined = 0
+        self.reconnects = 0
+        self.published: Callable[[], int] = lambda: 0
+        self.lag: Callable[[], Mapping[str, int]] = dict
+        self._connections = 0
+        self._logged: str | None = None
+
+    def become(self, state: State, reason: str | None = None) -> None:
+        """Tell of a change; `reason` says why the adapter does not do its work."""
+        if reason is not None:
+            self.last_error = reason
+        if state == self.state and reason in (None, self._logged):
+            return
+        if state == "connected" and self.state in ("connecting", "waiting", "stopped"):
+            self._connections += 1
+            self.reconnects = self._connections - 1
+        self.state = state
+        self._logged = reason
+        log = _log.info if reason is None else _log.warning
+        log("adapter", adapter=self.name, type=self.kind, state=state, reason=reason)
+
+    def failed(self, state: State, error: BaseException) -> None:
+        """An error that ended a connection or an attempt at one; one that nobody expected is logged with its place."""
+        if not isinstance(error, _EXPECTED):
+            _log.error("adapter failed", adapter=self.name, type=self.kind, exc_info=error)
+        self.become(state, explained(error))
+
+    @property
+    def ready(self) -> bool:
+        """Whether messages can leave through it now."""
+        return self.state in ("connected", "paused")
+
+    def view(self) -> dict[str, Any]:
+        """As `GET /api/adapters` and /health show it; `lag` by stream, empty where nobody can know."""
+        return {
+            "name": self.name,
+            "type": self.kind,
+            "state": self.state,
+            "last_error": self.last_error,
+            "lag": dict(self.lag()),
+            "in_flight": self.in_flight,
+            "received": self.received,
+            "published": self.published(),
+            "quarantined": self.quarantined,
+            "reconnects": self.reconnects,
+        }
+
+
+def explained(error: BaseException) -> str:
+    """An error in one line; the hub's own say what to do, others also what they are."""
+    text = str(error).strip().partition("\n")[0]
+    if not isinstance(error, HubError):
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return (text or type(error).__name__)[:_ERROR_LIMIT]

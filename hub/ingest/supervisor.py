@@ -1,0 +1,143 @@
+"""All adapters of a hub: a pump for each that connects, and the listeners.
+
+Invariant: one adapter that is down, or whose password is wrong, keeps neither the hub nor another adapter from working.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
+
+import msgspec
+
+from hub.clock import Clock
+from hub.ingest.inbox import Inbox
+from hub.ingest.intake import Intake
+from hub.ingest.lease import Lease
+from hub.ingest.listening import Listening
+from hub.ingest.pump import Pump, PumpSettings
+from hub.ingest.state import AdapterState
+from hub.ports import Adapter, Connected, Database, Listener
+from hub.queue.cursors import Cursors
+from hub.queue.leases import Leases
+from hub.queue.store import Store
+from hub.telemetry import Metrics
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+ANY: Final = "*"
+"""What is subscribed to for a route without a topic (the types for which that means nothing ask for a topic)."""
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the supervisor stands on. `owner` names this instance; `lease` in seconds."""
+
+    database: Database
+    store: Store
+    woken: Callable[[Iterable[str]], None]
+    clock: Clock
+    metrics: Metrics
+    owner: str
+    lease: float = 15.0
+    pump: PumpSettings = PumpSettings()
+
+
+class Supervisor:
+    """`adapters` by name, `kinds` their types. States are there before anything is started, and after it stopped."""
+
+    def __init__(self, adapters: Mapping[str, Adapter], kinds: Mapping[str, str], parts: Parts) -> None:
+        self._adapters = dict(adapters)
+        self._parts = parts
+        self._cursors = Cursors(parts.database)
+        self._leases = Leases(parts.database, parts.owner, parts.lease)
+        self._running: dict[str, Pump | Listening] = {}
+        self.states = {name: AdapterState(name, kinds.get(name, "")) for name in adapters}
+        for name, adapter in self._adapters.items():
+            if connects(adapter):
+                self.states[name].lag = adapter.lag
+        self._expose()
+
+    # --- life -------------------------------------------------------------------------------------------------------
+
+    def mount(self, application: web.Application) -> None:
+        """Let the listeners add their addresses, before the port opens."""
+        for adapter in self._adapters.values():
+            if listens(adapter):
+                adapter.mount(application)
+
+    async def start(self, intake: Intake, *, read: bool = True) -> None:
+        """Begin to connect, and take clients. Without `read` adapters are only sent through."""
+        for name, adapter in self._adapters.items():
+            if connects(adapter):
+                pump = self._running[name] = self._pump(name, adapter, intake, read=read)
+                pump.start()
+            elif listens(adapter) and read:
+                listening = Listening(adapter, intake, self.states[name])
+                await listening.start()
+                self._running[name] = listening
+
+    async def stop(self) -> None:
+        """Stop all of them at the same time; what they have in hand is finished or given back."""
+        running, self._running = self._running, {}
+        await asyncio.gather(*(one.stop() for one in running.values()))
+
+    def changed(self) -> None:
+        """The routes have changed: subscribe to what they read now."""
+        for one in self._running.values():
+            if isinstance(one, Pump):
+                one.changed()
+
+    def _pump(self, name: str, adapter: Connected, intake: Intake, *, read: bool) -> Pump:
+        parts = self._parts
+        inbox = Inbox(name, intake, parts.store, self._cursors, parts.woken, parts.clock, parts.metrics)
+        lease = Lease(self._leases, name, parts.clock) if adapter.features.exclusive else None
+
+        def topics() -> list[str]:
+            return [route.topic or ANY for route in intake.table.routes if route.adapter == name] if read else []
+
+        return Pump(adapter, inbox, topics, self.states[name], parts.clock, lease, parts.pump)
+
+    # --- seen -------------------------------------------------------------------------------------------------------
+
+    def view(self) -> list[dict[str, Any]]:
+        """Every adapter, as `GET /api/adapters` shows them."""
+        return [state.view() for state in self.states.values()]
+
+    def _expose(self) -> None:
+        watch = self._parts.metrics.watch
+        watch("hub_adapter_up", "Whether an adapter is connected.", "adapter", self._up)
+        watch("hub_adapter_lag", "Messages that wait at the broker.", ("adapter", "stream"), self._lag)
+        watch(
+            "hub_adapter_in_flight", "Messages read and not acknowledged.", "adapter", partial(self._all, "in_flight")
+        )
+        for name, help in (
+            ("received", "Messages acknowledged to the broker."),
+            ("published", "Messages sent, on their receipts."),
+            ("quarantined", "Messages kept because they could not be worked on."),
+            ("reconnects", "Connections after the first."),
+        ):
+            watch(f"hub_adapter_{name}", help, "adapter", partial(self._all, name), counts=True)
+
+    def _up(self) -> dict[str, float]:
+        return {name: float(state.ready) for name, state in self.states.items()}
+
+    def _lag(self) -> dict[tuple[str, ...], float]:
+        return {
+            (name, stream): float(count) for name, state in self.states.items() for stream, count in state.lag().items()
+        }
+
+    def _all(self, count: str) -> dict[str, float]:
+        return {name: float(state.view()[count]) for name, state in self.states.items()}
+
+
+def connects(adapter: Adapter) -> TypeGuard[Connected]:
+    """Whether it connects to somewhere else: a Source, a Sink, or both."""
+    return hasattr(adapter, "connect")
+
+
+def listens(adapter: Adapter) -> TypeGuard[Listener]:
+    """Whether its clients come to the hub's own port."""
+    return hasattr(adapter, "mount")
