@@ -28,8 +28,14 @@ async def run(wire: Wire, *, url: str, jobs: int, workers: int) -> None:
         tally.hit()
         await job.db.execute(_INSERT, {"note": job.id})
 
+    @handler("benchmark.driver")
+    async def by_driver(job: Job) -> None:
+        tally.hit()
+        connection = await job.driver()
+        await connection.execute("INSERT INTO effects (note) VALUES ($1)", job.id)
+
     async with hub.started(url) as database:
-        engine = hub.engine(database, workers, empty, one_insert)
+        engine = hub.engine(database, workers, empty, one_insert, by_driver)
         await wire.ready()
         meter = Meter()
         await engine.start()

@@ -27,7 +27,7 @@ def hub_queue(stand: Stand, jobs: int, handler: str) -> Iterator[str]:
         stand.execute(url, hub_rows(jobs, handler))
         stand.settle(url)
         yield url
-        effects = jobs if handler == "benchmark.insert" else 0
+        effects = 0 if handler == "benchmark.empty" else jobs
         done = stand.value(url, "SELECT count(*) FROM queue_jobs WHERE statusid = 3")
         histories = stand.value(url, "SELECT count(DISTINCT jobid) FROM job_histories WHERE statusid = 3")
         found = stand.value(url, "SELECT count(DISTINCT note) FROM effects")
