@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hub.app import Hub
+    from hub.handlers.batch import Batch
     from hub.handlers.job import Job
     from hub.handlers.mark import handler
 
-__all__ = ["Hub", "Job", "handler"]
+__all__ = ["Batch", "Hub", "Job", "handler"]
 
-_HOMES = {"Hub": "hub.app", "Job": "hub.handlers.job", "handler": "hub.handlers.mark"}
+_HOMES = {"Batch": "hub.handlers.batch", "Hub": "hub.app", "Job": "hub.handlers.job", "handler": "hub.handlers.mark"}
 
 
 def __getattr__(name: str) -> Any:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from types import SimpleNamespace
 from typing import Any
 
+from hub.handlers.batch import Batch, BatchCall
 from hub.handlers.decoder import decoder_for
 from hub.handlers.job import Job
 from hub.handlers.mark import Middleware, Next
@@ -40,6 +41,18 @@ def bind(function: Function, middleware: Iterable[Middleware] = ()) -> Next:
     for one in reversed(tuple(middleware)):
         call = _wrap(one, call)
     return call
+
+
+def bind_batch(function: Function, size: int) -> BatchCall:
+    """The call that runs `function` for a batch of up to `size` jobs. Raises TypeError as `bind` does."""
+    if not inspect.iscoroutinefunction(inspect.unwrap(function)):
+        raise TypeError("a batch handler is async: declare it `async def`")
+    parameters = _required(function)
+    if len(parameters) != 1 or not _is_batch(parameters[0]):
+        raise TypeError("a batch handler takes one parameter, a Batch: `async def store(batch: Batch[Order])`")
+    of = typing.get_args(parameters[0].annotation)
+    decode = decoder_for(of[0]) if of and not isinstance(of[0], typing.TypeVar) else untyped
+    return BatchCall(size, decode, _native(_by_position(function, parameters)))
 
 
 def _call(roles: tuple[str, ...], decode: Decode, function: AsyncFunction) -> Next:
@@ -152,6 +165,11 @@ def _is_job(parameter: inspect.Parameter) -> bool:
     if isinstance(kind, type) and issubclass(kind, JobView):
         return True
     return parameter.name == "job" and kind in (inspect.Parameter.empty, Any)
+
+
+def _is_batch(parameter: inspect.Parameter) -> bool:
+    kind = parameter.annotation
+    return typing.get_origin(kind) is Batch or kind is Batch or (parameter.name == "batch" and kind is parameter.empty)
 
 
 def _check_job(kind: Any, is_async: bool) -> None:

@@ -6,6 +6,7 @@ made; a job costs one lookup by name and one call.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +15,8 @@ from typing import Any
 import msgspec
 
 from hub.errors import Permanent
-from hub.handlers.binding import bind
+from hub.handlers.batch import BatchCall
+from hub.handlers.binding import bind, bind_batch
 from hub.handlers.mark import Mark, Middleware, Next
 from hub.handlers.payload import NotJson, json_text
 from hub.telemetry import get_logger
@@ -36,15 +38,22 @@ class Entry:
     rules: Rules
     isolation: str | None
     share_transaction: bool
+    batch: BatchCall | None
     permanent: tuple[type[BaseException], ...]
     call: Next
-    """`await entry.call(job)` inside one `try`: a payload that does not fit is raised before there is an awaitable."""
+    """`await entry.call(job)` inside one `try`: a payload that does not fit is raised before there is an awaitable. For
+    a batch handler a batch of one."""
     function: Callable[..., Any]
 
     @property
     def origin(self) -> str:
         """Where it is written: module:function (file, line)."""
         return origin(self.function)
+
+    @property
+    def grouped(self) -> bool:
+        """Whether its jobs run several in one transaction."""
+        return self.share_transaction or self.batch is not None
 
     def is_permanent(self, error: BaseException) -> bool:
         """Whether trying again is useless after `error`."""
@@ -61,7 +70,13 @@ class Entry:
 
 
 def make_entry(function: Callable[..., Any], mark: Mark, middleware: Sequence[Middleware], rules: Rules) -> Entry:
-    """The entry of `mark` on `function`; `middleware` goes around its own. Raises TypeError as `bind` does."""
+    """The entry of `mark` on `function`; `middleware` goes around its own, and around no batch handler.
+
+    Raises TypeError as `bind` does.
+    """
+    if mark.share_transaction and not inspect.iscoroutinefunction(inspect.unwrap(function)):
+        raise TypeError("share_transaction is for async handlers: declare it `async def`")
+    batch = bind_batch(function, mark.batch) if mark.batch is not None else None
     return Entry(
         name=mark.name,
         queue=mark.queue,
@@ -70,8 +85,9 @@ def make_entry(function: Callable[..., Any], mark: Mark, middleware: Sequence[Mi
         rules=_rules(mark, rules),
         isolation=mark.isolation,
         share_transaction=mark.share_transaction,
+        batch=batch,
         permanent=(Permanent, *mark.permanent),
-        call=bind(function, (*middleware, *mark.middleware)),
+        call=batch.alone if batch is not None else bind(function, (*middleware, *mark.middleware)),
         function=function,
     )
 

@@ -25,6 +25,7 @@ Middleware = Callable[[Job, Next], Coroutine[Any, Any, Any]]
 Retry = Backoff | Callable[[int], float] | Sequence[float]
 """A backoff, or the seconds before retry n (0 for the first), or these seconds one after another, the last repeated."""
 
+LARGEST_BATCH = 1000
 ISOLATION_LEVELS = ("READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")
 MARK = "__hub_handlers__"
 
@@ -53,6 +54,7 @@ class Mark:
     middleware: tuple[Middleware, ...]
     isolation: str | None
     share_transaction: bool
+    batch: int | None
     permanent: tuple[type[BaseException], ...]
 
 
@@ -66,13 +68,19 @@ def handler(
     middleware: Sequence[Middleware] = (),
     isolation: str | None = None,
     share_transaction: bool = False,
+    batch: int | None = None,
     permanent: type[BaseException] | tuple[type[BaseException], ...] = (),
 ) -> Callable[[F], F]:
     """Mark a function as the handler `name`. Used again on the same function, it adds another name.
 
     `timeout` in seconds. `max_retries` counts after the first attempt. `retry` says when. `permanent`: exceptions after
-    which trying again is useless. `isolation`: the level of the job's transaction. `share_transaction`: for short
-    handlers that await nothing but `job.db`. Raises HandlersInvalid for values that make no sense.
+    which trying again is useless. `isolation`: the level of the job's transaction.
+
+    `share_transaction`: for short async handlers that await nothing but `job.db`; what waits of them runs one after
+    another in one transaction. When one of them fails, or the commit does, the others run again, so a handler must do
+    nothing that a rollback does not undo. `batch`: the handler takes a `Batch` of up to so many jobs, those that wait.
+
+    Raises HandlersInvalid for values that make no sense.
     """
     mark = Mark(
         name=name,
@@ -83,6 +91,7 @@ def handler(
         middleware=tuple(middleware),
         isolation=isolation,
         share_transaction=share_transaction,
+        batch=batch,
         permanent=permanent if isinstance(permanent, tuple) else (permanent,),
     )
     if faults := tuple(f"handler {name!r}: {fault}" for fault in _faults(mark)):
@@ -126,6 +135,12 @@ def _faults(mark: Mark) -> Iterator[str]:
             yield f"middleware: {getattr(one, '__qualname__', one)} is not async"
     if mark.isolation is not None and mark.isolation not in ISOLATION_LEVELS:
         yield f"isolation: expected one of {', '.join(ISOLATION_LEVELS)}"
+    if mark.batch is not None and not 1 <= mark.batch <= LARGEST_BATCH:
+        yield f"batch: expected 1 to {LARGEST_BATCH} jobs"
+    if mark.batch is not None and mark.share_transaction:
+        yield "share_transaction: the jobs of a batch share one as it is"
+    if mark.batch is not None and mark.middleware:
+        yield "middleware: it goes around one job, and this handler takes many"
     for kind in mark.permanent:
         if not _is_exception(kind):
             yield f"permanent: {kind!r} is no class of exceptions"
