@@ -13,7 +13,7 @@ from collections.abc import Callable
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from hub.cache.redis import RedisCache, connect
+from hub.cache.redis import RedisCache, connect, disconnect
 from hub.clock import Clock
 from hub.errors import CacheUnavailable
 
@@ -89,7 +89,7 @@ class RedisChannels:
                 failures += 1
                 _log.debug("notifications through the cache paused: %s", error)
             finally:
-                await _closed(client.aclose, self._cache.timeout)
+                await disconnect(client, self._cache.timeout)
             await asyncio.sleep(min(_SLOWEST, 0.1 * 2**failures) * (0.5 + self._clock.random() / 2))
 
     async def _hear(self, connection: PubSub) -> None:
@@ -106,11 +106,3 @@ class RedisChannels:
             speaker, _, text = message["data"].decode(errors="replace").partition(" ")
             if speaker != self._instance and channel in self._heard:
                 self._heard[channel][0](text)
-
-
-async def _closed(close: Callable[[], object], timeout: float) -> None:
-    try:
-        async with asyncio.timeout(timeout):
-            await close()  # type: ignore[misc]  # redis-py's aclose
-    except (RedisError, OSError, TimeoutError):
-        pass  # the connection was lost before

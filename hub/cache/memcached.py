@@ -64,6 +64,7 @@ class MemcachedCache:
 
     async def close(self) -> None:
         await self._pool.clear()
+        await asyncio.sleep(0)  # a transport is closed a turn after it was told to
 
     async def store(self, commands: Sequence[tuple[str, str, bytes, float, int | None]]) -> list[bool]:
         """Run ('add' | 'set' | 'cas', name, value, ttl, unique) commands in one trip; whether each was stored. A ttl

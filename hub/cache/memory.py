@@ -23,6 +23,7 @@ class MemoryCache:
         self.guard = threading.Lock()
         self._values: dict[str, tuple[bytes, float]] = {}
         self._writes = 0
+        self._last = 0
 
     async def ping(self) -> None:
         pass
@@ -54,6 +55,11 @@ class MemoryCache:
             now = self.now()
             self._values = {key: kept for key, kept in self._values.items() if kept[1] > now}
         self._values[name] = (value, self.now() + ttl)
+
+    def next(self) -> int:
+        """A number greater than all before it."""
+        self._last += 1
+        return self._last
 
     def drop(self, name: str) -> None:
         self._values.pop(name, None)

@@ -81,11 +81,7 @@ class RedisCache:
             return await self._call("EVAL", script.text, len(keys), *keys, *arguments)
 
     async def close(self) -> None:
-        try:
-            async with asyncio.timeout(self.timeout):
-                await self._client.aclose()
-        except (RedisError, OSError, TimeoutError):
-            pass  # there is nobody to say good-bye to
+        await disconnect(self._client, self.timeout)
 
     async def _call(self, *words: Any) -> Any:
         async with self._limited():
@@ -117,8 +113,7 @@ def connect(address: str, *, connections: int = _CONNECTIONS, health_check: floa
         "socket_keepalive": True,
         "health_check_interval": health_check,
         "retry": Retry(NoBackoff(), 1),
-        "lib_name": None,
-        "lib_version": None,
+        "driver_info": None,
     }
     try:
         if "+sentinel://" in address:
@@ -126,7 +121,18 @@ def connect(address: str, *, connections: int = _CONNECTIONS, health_check: floa
         pool = BlockingConnectionPool.from_url(address, max_connections=connections, timeout=None, **options)
     except (ValueError, RedisError) as error:
         raise AddressInvalid(f"the cache's address cannot be understood: {error}") from error
-    return Redis(connection_pool=pool)
+    return Redis.from_pool(pool)  # which then closes with the client
+
+
+async def disconnect(client: Any, timeout: float) -> None:
+    """Close a client, and those of the Sentinels it asked. Raises nothing."""
+    manager = getattr(client.connection_pool, "sentinel_manager", None)
+    for one in (client, *(manager.sentinels if manager is not None else ())):
+        try:
+            async with asyncio.timeout(timeout):
+                await one.aclose()
+        except (RedisError, OSError, TimeoutError):
+            pass  # there is nobody to say good-bye to
 
 
 def _behind_sentinels(address: str, options: dict[str, Any]) -> Redis:

@@ -18,7 +18,6 @@ class MemoryLocks:
 
     def __init__(self, cache: MemoryCache) -> None:
         self._cache = cache
-        self._token = 0
 
     async def acquire(self, names: Sequence[str], owner: str, ttl: float) -> dict[str, int]:
         granted: dict[str, int] = {}
@@ -26,9 +25,8 @@ class MemoryLocks:
             for name in names:
                 held = self._cache.peek(name)
                 if held is None or owner_of(held) == owner:
-                    self._token += 1
-                    self._cache.put(name, value_of(owner, self._token), ttl)
-                    granted[name] = self._token
+                    granted[name] = token = self._cache.next()
+                    self._cache.put(name, value_of(owner, token), ttl)
         return granted
 
     async def renew(self, held: Mapping[str, int], owner: str, ttl: float) -> set[str]:

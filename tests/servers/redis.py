@@ -3,11 +3,13 @@
 Invariant: it keeps nothing on disk, so that a restart forgets everything, as a cache may.
 """
 
+import os
+import shutil
 import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.servers.service import Service, ServiceFailed, Unavailable, first_program
+from tests.servers.service import Service, ServiceFailed, Unavailable
 
 INSTALL = "Redis is not installed (Debian: apt-get install redis-server; macOS: brew install redis)"
 _FOLDERS = ("/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
@@ -20,9 +22,11 @@ class RedisService(Service):
 
     def __init__(self, settings: Sequence[str] = (), tls: tuple[Path, Path, Path] | None = None) -> None:
         super().__init__()
-        self._program = first_program("redis-server", _FOLDERS)
-        if self._program is None:
+        # Not resolved: behind the link stands one program that goes by the name it is called.
+        program = shutil.which("redis-server", path=os.pathsep.join([os.environ.get("PATH", ""), *_FOLDERS]))
+        if program is None:
             raise Unavailable(INSTALL)
+        self._program = program
         self._settings = settings
         self._tls = tls
 
@@ -43,7 +47,7 @@ class RedisService(Service):
         (folder / "redis.conf").write_text("\n".join(lines) + "\n")
 
     def command(self, folder: Path) -> Sequence[str]:
-        return [str(self._program), str(folder / "redis.conf"), *self._mode]
+        return [self._program, str(folder / "redis.conf"), *self._mode]
 
     def ready(self) -> bool:
         if self._tls is not None:
