@@ -67,10 +67,23 @@ class Kafka(Broker):
     max_records: Count = Field(default=500, description="How many records one transaction takes in.")
 
 
+class Announcement(Section):
+    """A message about the hub itself."""
+
+    topic: Annotated[str, Field(min_length=1, pattern=r"^[^+#]+$")]
+    payload: str = ""
+    qos: Literal[0, 1] = 1
+    retain: bool = False
+
+
 class Mqtt(Broker):
     type: Literal["mqtt"]
-    url: Annotated[SecretUrl, Address(("mqtt", "mqtts", "ws", "wss"))]
-    client_id: Text = "hub"
+    url: Annotated[SecretUrl, Address(("mqtt", "mqtts", "ws", "wss"))] = Field(
+        description="mqtt://host:1883, mqtts://host:8883, ws://host/mqtt or wss://."
+    )
+    client_id: Text = Field(
+        default="hub", description="The session's name at the broker: one for each adapter and each hub."
+    )
     version: Literal["5", "3.1.1"] = "5"
     qos: Literal[0, 1] = Field(default=1, description="0 is at most once before acceptance.")
     session_expiry: Duration = Field(
@@ -83,6 +96,10 @@ class Mqtt(Broker):
     retained: bool = Field(default=True, description="Whether retained messages are taken in on connecting.")
     share: bool = Field(default=False, description="True: all instances read, by a shared subscription; order is lost.")
     group: Name = Field(default="hub", description="The name of the shared subscription.")
+    birth: Announcement | None = Field(default=None, description="Sent when the hub has connected.")
+    will: Announcement | None = Field(
+        default=None, description="Sent when the hub leaves, by the broker if it vanishes without a word."
+    )
 
 
 class ActiveMq(Broker):
