@@ -27,6 +27,7 @@ from hub.ports.jobs import Attempt, Defaults
 __all__ = [
     "Adapter",
     "Attempt",
+    "Backplane",
     "Bulk",
     "Cache",
     "Call",
