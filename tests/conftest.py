@@ -18,6 +18,7 @@ from tests.servers import (
     MariadbDatabases,
     MariadbService,
     MemcachedService,
+    MosquittoService,
     PostgresDatabases,
     PostgresService,
     Proxy,
@@ -125,6 +126,20 @@ def memcached_server() -> Iterator[MemcachedService]:
 def own_memcached() -> Iterator[MemcachedService]:
     """A Memcached server of this test alone."""
     with _available(MemcachedService) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def mosquitto() -> Iterator[MosquittoService]:
+    """The shared MQTT broker, with TLS and websockets. Do not hurt it: `own_mosquitto` is there for that."""
+    with _available(lambda: MosquittoService(tls=True)) as service:
+        yield service
+
+
+@pytest.fixture
+def own_mosquitto() -> Iterator[MosquittoService]:
+    """An MQTT broker of this test alone, to be stopped, frozen and restarted."""
+    with _available(MosquittoService) as service:
         yield service
 
 

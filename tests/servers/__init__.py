@@ -7,6 +7,7 @@ demand.
 
 from tests.servers.mariadb import ExternalMariadb, MariadbDatabases, MariadbService
 from tests.servers.memcached import MemcachedService
+from tests.servers.mosquitto import MosquittoService
 from tests.servers.postgres import ExternalPostgres, PostgresDatabases, PostgresService
 from tests.servers.proxy import Direction, Moment, Proxy, Trigger
 from tests.servers.redis import RedisService, SentinelService
@@ -20,6 +21,7 @@ __all__ = [
     "MariadbService",
     "MemcachedService",
     "Moment",
+    "MosquittoService",
     "PostgresDatabases",
     "PostgresService",
     "Proxy",

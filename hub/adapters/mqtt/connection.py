@@ -1,0 +1,430 @@
+"""One connection to a broker, from CONNECT to its end, on the hub's own loop.
+
+Invariant: a connection is used once. When it is lost its `fault` is set, everything that waited for an answer of it
+fails, and the next one is another object: so packet ids, which brokers use again, are never taken for those of before.
+
+paho is driven by the loop's readers and writers instead of its thread. A thread would wait in select(), which fails in
+a process with more than 1,024 open files, and could not stop reading from a broker that sends more than it may.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from paho.mqtt.client import Client as PahoClient
+from paho.mqtt.client import ConnectFlags, DisconnectFlags, MQTTMessageInfo
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from hub.adapters.mqtt import refusals
+from hub.adapters.mqtt.packets import Arrived, Malformed, read_publish
+from hub.adapters.mqtt.settings import MqttSettings
+from hub.errors import HubError, Permanent, Transient
+
+CONNECT_TIMEOUT = 10.0
+ANSWER_TIMEOUT = 30.0
+CLOSE_TIMEOUT = 2.0
+_TURN = 64
+"""Packets read before the loop gets on with something else."""
+_PINGREQ, _DISCONNECT = b"\xc0\x00", b"\xe0\x00"
+_FOREVER = 0xFFFF_FFFF
+
+Receive = Callable[[Arrived], None]
+properties_of: Callable[[int], Any] = Properties
+"""paho's properties of a type of packet: attributes by name, checked when they are set."""
+
+
+class Granted(msgspec.Struct, frozen=True):
+    """What the broker said on connecting: whether it still had the session, and what it takes from us."""
+
+    session_present: bool
+    receive_maximum: int
+    maximum_packet: int | None
+
+
+class _Client(PahoClient):
+    """paho, but for what it does with a PUBLISH: see `packets`."""
+
+    receive: Receive | None = None
+
+    def _handle_publish(self) -> MQTTErrorCode:
+        try:
+            arrived = read_publish(
+                self._in_packet["command"], self._in_packet["packet"], self._protocol == MQTTProtocolVersion.MQTTv5
+            )
+        except Malformed:
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+        if self.receive is not None:
+            self.receive(arrived)
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+
+class Connection:
+    """`receive` gets each message as it comes; without it, the connection is one to send by, with no session."""
+
+    def __init__(self, settings: MqttSettings, client_id: str, receive: Receive | None = None) -> None:
+        self.client_id = client_id
+        self.fault: Transient | None = None
+        self.on_lost: Callable[[], None] = lambda: None
+        self._settings = settings
+        self._receive = receive
+        self._loop = asyncio.get_running_loop()
+        self._waiting: dict[int, asyncio.Future[list[ReasonCode]]] = {}
+        self._granted: asyncio.Future[Granted] = self._loop.create_future()
+        self._written = asyncio.Event()
+        self._fd: int | None = None
+        self._paused = False
+        self._progress = 0
+        self._heard = self._loop.time()
+        self._ticking: asyncio.TimerHandle | None = None
+        self._client = self._make_client()
+
+    # --- its life ---------------------------------------------------------------------------------------------------
+
+    async def open(self) -> Granted:
+        """Connect, and wait for the broker's consent. Raises Transient and Permanent; nothing is left open then."""
+        try:
+            await self._dial()
+            self._attach()
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                return await self._granted
+        except TimeoutError as error:
+            raise self._ended(refusals.unreachable(error, self._settings)) from error
+        except HubError:
+            self._lose("refused")
+            raise
+        except asyncio.CancelledError:
+            self._lose("cancelled")
+            raise
+
+    async def close(self) -> None:
+        """Say good-bye after all that is still to be written, as far as that goes in a moment. Raises nothing."""
+        if self.fault is not None:
+            return
+        sock = self._client.socket()
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                while self._client.want_write() and self._fd is not None:
+                    self._written.clear()
+                    await self._written.wait()
+                if self._fd is not None and sock is not None:
+                    sock.send(_DISCONNECT)
+                    # Closed with bytes unread, a socket takes back what the other side has not read either.
+                    await self._drain(sock)
+        except (OSError, TimeoutError):
+            pass  # it is gone, or will not read; either way there is nobody to say good-bye to
+        finally:
+            self._lose("closed")
+
+    def abort(self, why: str) -> None:
+        """Drop the connection as a crash would."""
+        self._lose(why)
+
+    # --- talk -------------------------------------------------------------------------------------------------------
+
+    async def subscribe(self, filters: list[str]) -> list[ReasonCode]:
+        """One code for each filter. Raises Permanent for a filter that is none."""
+        settings = self._settings
+        try:
+            if settings.five:
+                # 1: retained messages come once, with a new subscription, and not at every reconnection.
+                options = SubscribeOptions(qos=settings.qos, retainHandling=1 if settings.retained else 2)
+                _, mid = self._client.subscribe([(one, options) for one in filters])
+            else:
+                _, mid = self._client.subscribe([(one, int(settings.qos)) for one in filters])
+        except ValueError as error:
+            raise Permanent(f"one of the topics {', '.join(map(repr, filters))} is no topic filter: {error}") from error
+        return await self._answer(mid)
+
+    async def unsubscribe(self, filters: list[str]) -> list[ReasonCode]:
+        """One code for each filter in MQTT 5, none before."""
+        _, mid = self._client.unsubscribe(filters)
+        return await self._answer(mid)
+
+    def publish(
+        self, topic: str, body: bytes, qos: int, retain: bool, properties: Properties | None = None
+    ) -> asyncio.Future[list[ReasonCode]]:
+        """The answer is the broker's PUBACK; with QoS 0, that it was written to the socket. Raises Permanent for what
+        is no message. paho's own word on it (`rc`) is no answer: it also queues what it says it could not send."""
+        self._must_live()
+        try:
+            info: MQTTMessageInfo = self._client.publish(topic, body, qos, retain, properties)
+        except (ValueError, struct.error) as error:  # a wildcard, a text or a payload that is too long
+            raise Permanent(f"the message to {topic[:200]!r} is none that MQTT can carry: {error}") from error
+        if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
+            raise Transient("too many messages wait for the broker's receipt")
+        return self._expect(info.mid)
+
+    def acknowledge(self, mids: list[int]) -> None:
+        """PUBACK, in this order. Raises Transient."""
+        self._must_live()
+        for mid in mids:
+            self._client.ack(mid, 1)
+
+    def check(self) -> None:
+        """Raises Transient when the connection is lost, or the broker silent for longer than `keepalive`."""
+        self._must_live()
+        silent = self._loop.time() - self._heard
+        if not self._paused and silent > self._client.keepalive:
+            raise self._ended(Transient(f"nothing heard from {self._settings.address.text} for {silent:.0f} s"))
+        self._ping()
+
+    # --- back-pressure ----------------------------------------------------------------------------------------------
+
+    def pause(self) -> None:
+        """Read nothing more for now; the broker is told that we live all the same."""
+        if not self._paused and self._fd is not None:
+            self._paused = True
+            self._loop.remove_reader(self._fd)
+
+    def resume(self) -> None:
+        if self._paused and self._fd is not None:
+            self._paused = False
+            self._heard = self._loop.time()
+            self._loop.add_reader(self._fd, self._readable)
+            self._loop.call_soon(self._readable)  # TLS may have read ahead of the socket
+
+    # --- making it --------------------------------------------------------------------------------------------------
+
+    def _make_client(self) -> _Client:
+        settings, keeps = self._settings, self._receive is not None and self._settings.expiry_seconds > 0
+        client = _Client(
+            CallbackAPIVersion.VERSION2,
+            self.client_id,
+            clean_session=None if settings.five else not keeps,
+            protocol=MQTTProtocolVersion.MQTTv5 if settings.five else MQTTProtocolVersion.MQTTv311,
+            transport="tcp" if settings.address.path is None else "websockets",
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        client.receive = self._received
+        client.connect_timeout = CONNECT_TIMEOUT
+        client.max_inflight_messages = 0  # bounded by whoever sends, to what the broker takes
+        username, password = settings.credentials
+        if username is not None or password is not None:
+            client.username_pw_set(username or "", password)
+        if settings.address.path is not None:
+            client.ws_set_options(settings.address.path)
+        if self._receive is not None and (will := settings.will) is not None:
+            client.will_set(will.topic, will.payload, will.qos, will.retain)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        client.on_subscribe = client.on_unsubscribe = self._on_answer
+        client.on_socket_close = lambda *_: self._detach()
+        client.on_socket_register_write = lambda *_: self._want_write(True)
+        client.on_socket_unregister_write = lambda *_: self._want_write(False)
+        return client
+
+    async def _dial(self) -> None:
+        """The connection itself, names, TLS and websocket included, in a thread: all of these block."""
+        settings, address = self._settings, self._settings.address
+        if address.secure:
+            self._client.tls_set_context(settings.tls_context())
+        options: dict[str, Any] = {"keepalive": settings.keepalive_seconds}
+        if settings.five:
+            options |= {"clean_start": self._receive is None, "properties": self._properties()}
+        dialling = self._loop.run_in_executor(None, lambda: self._client.connect(address.host, address.port, **options))
+        try:
+            await asyncio.shield(dialling)
+        except asyncio.CancelledError:
+            dialling.add_done_callback(self._dialled_for_nobody)
+            raise
+        except (OSError, ValueError) as error:
+            raise refusals.unreachable(error, settings) from error
+
+    def _dialled_for_nobody(self, dialling: asyncio.Future[MQTTErrorCode]) -> None:
+        dialling.exception()
+        self._shut()
+
+    def _properties(self) -> Any:
+        properties = properties_of(PacketTypes.CONNECT)
+        if self._receive is not None:
+            properties.SessionExpiryInterval = self._settings.expiry_seconds
+            properties.ReceiveMaximum = self._settings.receive_maximum
+        return properties
+
+    def _attach(self) -> None:
+        sock = self._client.socket()
+        if sock is None:
+            raise refusals.unanswered(self._settings)
+        self._fd = sock.fileno()
+        self._heard = self._loop.time()
+        self._loop.add_reader(self._fd, self._readable)
+        self._want_write(True)
+        self._tick()
+
+    # --- the loop's side --------------------------------------------------------------------------------------------
+
+    def _readable(self) -> None:
+        if not self._reads():
+            return
+        self._heard = self._loop.time()
+        for _ in range(_TURN):
+            before = self._progress
+            self._drive(self._client.loop_read)
+            if self._progress == before or not self._reads():
+                break
+        pending = getattr(self._client.socket(), "pending", None)  # only TLS reads ahead
+        if pending is not None and self._reads() and pending() > 0:
+            self._loop.call_soon(self._readable)
+
+    def _reads(self) -> bool:
+        return self._fd is not None and not self._paused
+
+    def _writable(self) -> None:
+        self._drive(self._client.loop_write)
+        if not self._client.want_write():
+            self._written.set()
+
+    def _drive(self, step: Callable[[], MQTTErrorCode]) -> None:
+        try:
+            code = step()
+        except Exception as error:  # whatever a broker has sent to bring this about, the hub goes on
+            self._lose(f"{type(error).__name__}: {error}")
+            return
+        if code == MQTTErrorCode.MQTT_ERR_PROTOCOL:
+            self._lose("the broker has sent what is no MQTT")
+        elif code != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self._ended(refusals.ended(None, False, self._settings, self.client_id))
+
+    def _want_write(self, wanted: bool) -> None:
+        if self._fd is None:
+            return  # still dialling, in another thread
+        if wanted:
+            self._loop.add_writer(self._fd, self._writable)
+        else:
+            self._loop.remove_writer(self._fd)
+
+    def _detach(self) -> None:
+        if self._fd is not None:
+            self._loop.remove_reader(self._fd)
+            self._loop.remove_writer(self._fd)
+            self._fd = None
+        if self._ticking is not None:
+            self._ticking.cancel()
+        self._written.set()
+
+    def _tick(self) -> None:
+        self._ping()
+        self._ticking = self._loop.call_later(self._client.keepalive / 3, self._tick)
+
+    def _ping(self) -> None:
+        """Written here and not by paho, whose own watch ends a connection that is not read for a while."""
+        sock = self._client.socket()
+        if not self._granted.done() or self._fd is None or sock is None or self._client.want_write():
+            return
+        try:
+            sock.send(_PINGREQ)
+        except (BlockingIOError, InterruptedError):
+            return  # what fills the socket says that we live
+        except OSError as error:
+            self._lose(str(error))
+
+    async def _drain(self, sock: Any) -> None:
+        """Read on until the broker has closed its side; what comes is thrown away, and comes again."""
+        ended: asyncio.Future[None] = self._loop.create_future()
+
+        def readable() -> None:
+            try:
+                while sock.recv(65_536):
+                    pass
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                pass  # as good an end as any
+            if not ended.done():
+                ended.set_result(None)
+
+        if self._fd is not None:
+            self._loop.add_reader(self._fd, readable)
+            await ended
+
+    # --- paho's side ------------------------------------------------------------------------------------------------
+
+    def _on_connect(self, _: PahoClient, __: Any, flags: ConnectFlags, reason: ReasonCode, said: Any) -> None:
+        self._progress += 1
+        if self._granted.done():
+            return
+        if reason.is_failure:
+            self._granted.set_exception(refusals.connecting(reason, self._settings, self.client_id))
+            return
+        maximum = getattr(said, "ReceiveMaximum", 65_535)
+        self._granted.set_result(Granted(flags.session_present, maximum, getattr(said, "MaximumPacketSize", None)))
+
+    def _on_disconnect(self, _: PahoClient, __: Any, flags: DisconnectFlags, reason: ReasonCode, ___: Any) -> None:
+        said = flags.is_disconnect_packet_from_server
+        self._ended(refusals.ended(reason, said, self._settings, self.client_id))
+
+    def _on_publish(self, _: PahoClient, __: Any, mid: int, reason: ReasonCode, ___: Any) -> None:
+        self._answered(mid, [reason])
+
+    def _on_answer(self, _: PahoClient, __: Any, mid: int, reasons: list[ReasonCode], ___: Any) -> None:
+        self._answered(mid, reasons)
+
+    def _received(self, arrived: Arrived) -> None:
+        self._progress += 1
+        if self._receive is not None:
+            self._receive(arrived)
+
+    # --- answers ----------------------------------------------------------------------------------------------------
+
+    def _expect(self, mid: int) -> asyncio.Future[list[ReasonCode]]:
+        answer: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
+        self._waiting[mid] = answer
+        return answer
+
+    def _answered(self, mid: int, reasons: list[ReasonCode]) -> None:
+        self._progress += 1
+        answer = self._waiting.pop(mid, None)
+        if answer is not None and not answer.done():
+            answer.set_result(reasons)
+
+    async def _answer(self, mid: int | None) -> list[ReasonCode]:
+        self._must_live()
+        if mid is None:
+            raise self._ended(refusals.ended(None, False, self._settings, self.client_id))
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                return await self._expect(mid)
+        except TimeoutError as error:
+            text = f"{self._settings.address.text} has not answered for {ANSWER_TIMEOUT:.0f} s"
+            raise self._ended(Transient(text)) from error
+
+    def _must_live(self) -> None:
+        if self.fault is not None:
+            raise Transient(str(self.fault))
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    def _lose(self, why: str) -> None:
+        self._ended(Transient(f"the connection to {self._settings.address.text} is over: {why}"))
+
+    def _ended(self, fault: Permanent | Transient) -> Permanent | Transient:
+        """The connection is over for this reason, unless one was known before; answers the reason given."""
+        if self.fault is None:
+            self.fault = fault if isinstance(fault, Transient) else Transient(str(fault))
+            self._detach()
+            self._shut()
+            if not self._granted.done():
+                self._granted.set_exception(refusals.unanswered(self._settings))
+                self._granted.exception()  # seen, whether or not anybody waits
+            for answer in self._waiting.values():
+                if not answer.done():
+                    answer.set_exception(Transient(str(self.fault)))
+                    answer.exception()
+            self._waiting.clear()
+            self.on_lost()
+        return fault
+
+    def _shut(self) -> None:
+        sock = self._client.socket()
+        if sock is not None:
+            sock.close()
