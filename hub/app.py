@@ -21,7 +21,8 @@ from hub.db.probe import open_probe
 from hub.errors import Rejected
 from hub.handlers import publish, system
 from hub.handlers.outgoing import Options, request
-from hub.ingest.intake import Intake
+from hub.handlers.outlet import Outlet
+from hub.ingest.supervisor import Parts, Supervisor
 from hub.model import Enqueued, NewJob
 from hub.ports import Database
 from hub.queue.application import AnyConnection, enqueue_in
@@ -36,7 +37,7 @@ from hub.settings import (
     scheduler_settings,
     schedules_of,
 )
-from hub.surface import make_adapters, open_http, open_intake, refuse_unbuilt
+from hub.surface import adapter_kinds, make_adapters, make_outlets, open_http, open_intake, warn_of_unbuilt
 from hub.telemetry import Metrics, NoMetrics, get_logger
 from hub.version import version
 
@@ -64,7 +65,7 @@ class Hub:
         unknown = sorted(set(roles or ()) - set(ROLES))
         if unknown:
             raise Rejected(f"no role {unknown[0]!r}: choose from {', '.join(ROLES)}", field="roles")
-        refuse_unbuilt(configuration)
+        warn_of_unbuilt(configuration)
         self.configuration = configuration
         self.roles: Collection[str] = frozenset(ROLES if roles is None else roles)
         self.clock = clock or SystemClock()
@@ -74,9 +75,10 @@ class Hub:
         url = configuration.database.url.get_secret_value()
         settings = database_settings(configuration, exclusive="worker" in self.roles)
         self.database: Database = open_database(url, settings, self.clock)
-        self.adapters = make_adapters(configuration)
+        self.adapters = make_adapters(configuration, self.database, self.clock, self.instance)
         self.registry = collect(configuration, handlers)
-        self.registry.add(*publish.handlers(self.adapters))
+        outlets: dict[str, Outlet] = {}
+        self.registry.add(*publish.handlers(outlets))
         self.engine = Engine(
             self.database,
             self.registry,
@@ -84,6 +86,16 @@ class Hub:
             self.metrics,
             engine_settings(configuration, self.instance, work="worker" in self.roles, only=queues),
         )
+        parts = Parts(
+            database=self.database,
+            store=self.engine.store,
+            woken=self.engine.woken,
+            clock=self.clock,
+            metrics=self.metrics,
+            owner=self.instance,
+        )
+        self.supervisor = Supervisor(self.adapters, adapter_kinds(configuration), parts)
+        outlets.update(make_outlets(self.adapters, self.supervisor, self.clock))
         self.records = Records(
             self.database,
             self.engine.store,
@@ -135,12 +147,15 @@ class Hub:
             await self.scheduler.start(schedules_of(self.configuration))
             starting.push_async_callback(self.scheduler.stop)
             intake = open_intake(self)
-            if "adapters" in self.roles:
-                await self._start_adapters(intake, starting)
-            if {"adapters", "api"} & set(self.roles):
-                server = open_http(self, intake)
+            server = open_http(self, intake) if {"adapters", "api"} & set(self.roles) else None
+            starting.push_async_callback(self.supervisor.stop)
+            if {"adapters", "worker"} & set(self.roles):
+                await self.supervisor.start(intake, read="adapters" in self.roles)
+            if server is not None:
                 await server.start()
                 starting.push_async_callback(server.stop)
+                # Before the port closes: clients of listeners are told good-bye, not cut off.
+                starting.push_async_callback(self.supervisor.stop)
                 self.addresses = [server.address]
             self._running = starting.pop_all()
         _log.info(
@@ -201,7 +216,7 @@ class Hub:
             "uptime_seconds": round(self.clock.monotonic() - self._since, 3),
             "database": {"dialect": self.database.dialect, "reachable": reachable},
             "cache": {"mode": "single-instance"},
-            "adapters": {name: {"type": one.type} for name, one in self.configuration.adapters.items() if one.enabled},
+            "adapters": {one["name"]: one for one in self.supervisor.view()},
             "scheduler": self.scheduler.state(),
             "recovery": {"enabled": self.configuration.jobs.recovery.enabled},
             "jobs": self.engine.state(),
@@ -216,11 +231,6 @@ class Hub:
         if not await self.engine.store.reachable():
             found.append("the database is away")
         return list(dict.fromkeys(found))
-
-    async def _start_adapters(self, intake: Intake, starting: AsyncExitStack) -> None:
-        for adapter in self.adapters.values():
-            await adapter.start(intake.take)
-            starting.push_async_callback(adapter.stop)
 
     async def _migrate(self) -> None:
         url = self.configuration.database.url.get_secret_value()

@@ -5,31 +5,36 @@ Invariant: what a configuration asks for and the hub cannot do is said at start,
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import partial
 from typing import Any, Protocol
 
-from hub.adapters.memory import MemoryAdapter
-from hub.api.application import build_application
+from hub.adapters.factory import make_adapter
+from hub.adapters.http.answers import HttpFault
+from hub.api.access import Role
+from hub.api.application import build_application, make_gate
 from hub.api.server import HttpServer, ServerSettings
 from hub.api.services import ApiServices
 from hub.clock import Clock
 from hub.config import Configuration
+from hub.config.revealed import revealed
 from hub.db.tokens import TokenStore
-from hub.errors import Rejected
+from hub.handlers.outlet import Outlet
 from hub.handlers.registry import Registry
 from hub.ingest.intake import Intake
 from hub.ingest.pressure import Pressure, PressureLimits
 from hub.ingest.route import RouteTable
-from hub.ports import Database
+from hub.ingest.supervisor import Supervisor, sends
+from hub.ports import Adapter, Context, Database, Identity
+from hub.queue.cursors import Cursors
 from hub.queue.engine import Engine
 from hub.queue.records import Records
 from hub.telemetry import Metrics, get_logger
 
 _log = get_logger("hub")
 
-_ADAPTERS = {"memory": MemoryAdapter}
-_BUILT_ADAPTERS = frozenset({"http", *_ADAPTERS})
-"""Types of adapters that this version has; `http` is the hub's own port."""
+_PORT = "http"
+"""The type of adapters that are the hub's own port."""
 
 
 class Served(Protocol):
@@ -43,19 +48,67 @@ class Served(Protocol):
     registry: Registry
     engine: Engine
     records: Records
+    supervisor: Supervisor
 
     async def health(self) -> dict[str, Any]: ...
 
     async def unready(self) -> list[str]: ...
 
 
-def make_adapters(configuration: Configuration) -> dict[str, MemoryAdapter]:
-    """The enabled adapters that send and receive by themselves, by name, not started yet."""
+def make_adapters(configuration: Configuration, database: Database, clock: Clock, instance: str) -> dict[str, Adapter]:
+    """The enabled adapters by name, connected to nothing yet. Raises Rejected."""
+    cursors = Cursors(database)
+    identify = _identifier(configuration, database, clock)
+    cache = configuration.cache
+    url = cache.url.get_secret_value() if cache is not None and cache.adapter == "redis" and cache.url else None
+    made = {}
+    for name, kind in adapter_kinds(configuration).items():
+        context = Context(
+            clock=clock,
+            instance=instance,
+            positions=partial(cursors.positions, name),
+            identify=identify,
+            origins=tuple(configuration.http.allowed_origins),
+            cache_url=url,
+        )
+        made[name] = make_adapter(name, kind, revealed(configuration.adapters[name]), context)
+    return made
+
+
+def adapter_kinds(configuration: Configuration) -> dict[str, str]:
+    """The types of the enabled adapters by name, without the hub's own port."""
     return {
-        name: _ADAPTERS[adapter.type](name)
+        name: adapter.type
         for name, adapter in configuration.adapters.items()
-        if adapter.enabled and adapter.type in _ADAPTERS
+        if adapter.enabled and adapter.type != _PORT
     }
+
+
+def make_outlets(adapters: Mapping[str, Adapter], supervisor: Supervisor, clock: Clock) -> dict[str, Outlet]:
+    """The ways out by name: every adapter that sends, behind a circuit of its own."""
+    outlets = {}
+    for name, adapter in adapters.items():
+        if sends(adapter):
+            state = supervisor.states[name]
+            outlets[name] = Outlet(adapter, clock, state.is_ready)
+            state.published = outlets[name].receipts
+    return outlets
+
+
+def _identifier(
+    configuration: Configuration, database: Database, clock: Clock
+) -> Callable[[str | None], Awaitable[Identity | None]]:
+    """Who has a bearer token, found as the API finds it: a token means the same everywhere."""
+    gate = make_gate(configuration.auth, TokenStore(database), clock)
+
+    async def identify(token: str | None) -> Identity | None:
+        try:
+            caller = await gate.caller(None if token is None else f"Bearer {token}")
+        except HttpFault:
+            return None
+        return None if caller.role is Role.ANYONE else Identity(caller.name, caller.role.name.lower())
+
+    return identify
 
 
 def open_intake(hub: Served) -> Intake:
@@ -89,8 +142,11 @@ def open_http(hub: Served, intake: Intake) -> HttpServer:
         health=hub.health,
         ready=hub.unready,
         tokens=TokenStore(hub.database),
+        adapters=hub.supervisor.view,
     )
     app = build_application(services, webhooks="adapters" in hub.roles, api="api" in hub.roles)
+    if "adapters" in hub.roles:
+        hub.supervisor.mount(app)
     settings = ServerSettings(
         max_connections=http.max_connections,
         request_timeout=http.request_timeout,
@@ -99,14 +155,8 @@ def open_http(hub: Served, intake: Intake) -> HttpServer:
     return HttpServer(http.host, http.port, app, settings)
 
 
-def refuse_unbuilt(configuration: Configuration) -> None:
-    """Raise Rejected for what would not work at all; warn of what is accepted and does nothing in this version."""
-    for name, adapter in configuration.adapters.items():
-        if adapter.enabled and adapter.type not in _BUILT_ADAPTERS:
-            raise Rejected(
-                f'adapters of type "{adapter.type}" are not in this version; set "enabled" to false',
-                field=f"adapters.{name}.type",
-            )
+def warn_of_unbuilt(configuration: Configuration) -> None:
+    """Warn of what is accepted and does nothing in this version."""
     for what in unbuilt(configuration):
         _log.warning("not in this version", what=what)
 

@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler, Middleware
 from hub.adapters.http.answers import problem, problem_of, problem_of_aiohttp
 from hub.adapters.http.webhook import PATH, Webhooks, WebhookSettings
 from hub.api.about import About
-from hub.api.access import Caller, Gate, KnownToken, RateLimit, Role, authorize
+from hub.api.access import Caller, Gate, KnownToken, RateLimit, Role, TokenStore, authorize
 from hub.api.connection import Connection
 from hub.api.dead import Dead
 from hub.api.endpoint import Endpoint
@@ -24,6 +24,8 @@ from hub.api.origin import OriginGuard
 from hub.api.queue import Queue
 from hub.api.resource_jobs import ResourceJobs
 from hub.api.services import ApiServices
+from hub.clock import Clock
+from hub.config.sections.server import Auth
 from hub.errors import HubError
 from hub.telemetry import get_logger
 
@@ -34,12 +36,7 @@ _access = get_logger("hub.http.access")
 def build_application(services: ApiServices, *, webhooks: bool = True, api: bool = True) -> web.Application:
     """The application of one hub; `webhooks` and `api` choose what of it is served. Health and metrics always are."""
     http, auth = services.configuration.http, services.configuration.auth
-    gate = Gate(
-        [KnownToken(token.name, token.role, token.sha256) for token in auth.tokens],
-        services.tokens,
-        services.clock,
-        enforced=auth.enforced,
-    )
+    gate = make_gate(auth, services.tokens, services.clock)
     guard = OriginGuard(http.host, http.allowed_hosts, http.allowed_origins, open_hosts=gate.enforced)
     limit = RateLimit(http.rate_limit, services.clock)
     app = web.Application(middlewares=[_outermost(guard)])
@@ -49,6 +46,12 @@ def build_application(services: ApiServices, *, webhooks: bool = True, api: bool
         if endpoint.method == "GET":
             app.router.add_route("HEAD", endpoint.path, handler)
     return app
+
+
+def make_gate(auth: Auth, tokens: TokenStore | None, clock: Clock) -> Gate:
+    """The door for the tokens of a configuration and of a database."""
+    known = [KnownToken(token.name, token.role, token.sha256) for token in auth.tokens]
+    return Gate(known, tokens, clock, enforced=auth.enforced)
 
 
 def endpoints(services: ApiServices, *, webhooks: bool = True, api: bool = True) -> Sequence[Endpoint]:

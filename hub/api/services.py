@@ -31,7 +31,8 @@ def _nobody_waits(queues: Iterable[str]) -> None:
 class ApiServices:
     """`health` answers the details of /health, `ready` the reasons why no work can be taken, none when it can.
 
-    `tokens` are those of the database; `woken` is told the queues that got rows other than by `commit`.
+    `tokens` are those of the database; `woken` is told the queues that got rows other than by `commit`. `adapters`
+    answers the state of each.
     """
 
     configuration: Configuration
@@ -46,3 +47,4 @@ class ApiServices:
     ready: Callable[[], Awaitable[list[str]]]
     tokens: TokenStore | None = None
     woken: Callable[[Iterable[str]], None] = _nobody_waits
+    adapters: Callable[[], list[dict[str, Any]]] = list

@@ -7,28 +7,32 @@ id. Where it goes is data: `to` and `topic` in its metadata, put there by `job.p
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from hub.errors import Permanent
 from hub.handlers.job import Job
 from hub.handlers.mark import handler
 from hub.handlers.outgoing import PUBLISH_HANDLER, PUBLISH_QUEUE
+from hub.handlers.outlet import Outlet
 from hub.model import Outgoing
-from hub.ports import Sink
+
+ID_HEADER: Final = "hub-message-id"
+"""The job's id, in a header of every message where there are headers: receivers can deduplicate by it."""
+TRACE_HEADER: Final = "traceparent"
 
 
-def handlers(adapters: Mapping[str, Sink]) -> list[Callable[..., Any]]:
-    """The handler, bound to the adapters of this hub by their names (looked up anew for each message)."""
+def handlers(outlets: Mapping[str, Outlet]) -> list[Callable[..., Any]]:
+    """The handler, bound to the ways out of this hub by their names (looked up anew for each message)."""
 
     @handler(PUBLISH_HANDLER, queue=PUBLISH_QUEUE, timeout=60)
     async def publish(job: Job) -> dict[str, str]:
         """Send the payload to the adapter and topic that the metadata names."""
         message = outgoing(job)
-        adapter = adapters.get(message.to)
-        if adapter is None:
-            known = ", ".join(sorted(adapters)) or "none"
+        outlet = outlets.get(message.to)
+        if outlet is None:
+            known = ", ".join(sorted(outlets)) or "none"
             raise Permanent(f"metadata.to: there is no adapter {message.to!r} that sends (there are: {known})")
-        await adapter.send(message)
+        await outlet.send(message)
         return {"to": message.to, "topic": message.topic}
 
     return [publish]
@@ -41,7 +45,6 @@ def outgoing(job: Job) -> Outgoing:
     target: Mapping[str, Any] = {**metadata, **given} if isinstance(given, Mapping) else metadata
     to = _text(target, "to")
     body = job.payload
-    headers = target.get("headers")
     key = target.get("key")
     return Outgoing(
         id=job.id,
@@ -50,8 +53,16 @@ def outgoing(job: Job) -> Outgoing:
         body=body.encode() if isinstance(body, str) else body or b"",
         content_type=job.content_type,
         key=key if isinstance(key, str) else None,
-        headers={str(name): str(value) for name, value in headers.items()} if isinstance(headers, Mapping) else {},
+        headers=_headers(job, target.get("headers")),
     )
+
+
+def _headers(job: Job, given: object) -> dict[str, str]:
+    headers = {str(name): str(value) for name, value in given.items()} if isinstance(given, Mapping) else {}
+    headers = {name: value for name, value in headers.items() if name.lower() != ID_HEADER}
+    if job.traceparent is not None and TRACE_HEADER not in headers:
+        headers[TRACE_HEADER] = job.traceparent
+    return {**headers, ID_HEADER: job.id}
 
 
 def _text(target: Mapping[str, Any], name: str) -> str:

@@ -56,8 +56,7 @@ class AdapterState:
             _log.error("adapter failed", adapter=self.name, type=self.kind, exc_info=error)
         self.become(state, explained(error))
 
-    @property
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether messages can leave through it now."""
         return self.state in ("connected", "paused")
 

@@ -19,7 +19,7 @@ from hub.ingest.lease import Lease
 from hub.ingest.listening import Listening
 from hub.ingest.pump import Pump, PumpSettings
 from hub.ingest.state import AdapterState
-from hub.ports import Adapter, Connected, Database, Listener
+from hub.ports import Adapter, Connected, Database, Listener, Sink
 from hub.queue.cursors import Cursors
 from hub.queue.leases import Leases
 from hub.queue.store import Store
@@ -122,7 +122,7 @@ class Supervisor:
             watch(f"hub_adapter_{name}", help, "adapter", partial(self._all, name), counts=True)
 
     def _up(self) -> dict[str, float]:
-        return {name: float(state.ready) for name, state in self.states.items()}
+        return {name: float(state.is_ready()) for name, state in self.states.items()}
 
     def _lag(self) -> dict[tuple[str, ...], float]:
         return {
@@ -136,6 +136,11 @@ class Supervisor:
 def connects(adapter: Adapter) -> TypeGuard[Connected]:
     """Whether it connects to somewhere else: a Source, a Sink, or both."""
     return hasattr(adapter, "connect")
+
+
+def sends(adapter: Adapter) -> TypeGuard[Sink | Listener]:
+    """Whether the hub can send through it."""
+    return hasattr(adapter, "send")
 
 
 def listens(adapter: Adapter) -> TypeGuard[Listener]:

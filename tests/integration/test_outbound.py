@@ -62,7 +62,7 @@ async def test_a_message_in_becomes_a_message_out_after_the_commit(database_url:
         await plant.deliver("orders", b'{"id": 7}', headers={"content-type": "application/json"})
         [message] = await erp.received(1)
         assert (message.topic, json.loads(message.body), message.key) == ("orders.accepted", {"id": 7}, "7")
-        assert message.headers == {"kind": "order"}
+        assert message.headers == {"kind": "order", "hub-message-id": message.id}
         sent = await harness.wait(message.id)
         assert (sent["statusid"], sent["direction"], sent["queue"]) == (3, "outbound", "external")
         assert (await harness.wait(sent["parentjobid"]))["protocol"] == "memory"

@@ -1,0 +1,75 @@
+"""A way out of the hub: an adapter that sends, behind its circuit.
+
+Invariant: a message that cannot be tried now comes back later without using up an attempt; an attempt is used only by
+what was sent and got no receipt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from hub.clock import Clock
+from hub.errors import Permanent, Snooze, Transient
+from hub.handlers.circuit import Circuit
+from hub.model import Outgoing
+from hub.ports import Listener, Sink
+
+_SHORTEST: Final = 0.5
+_LONGEST: Final = 15.0
+
+
+def _always() -> bool:
+    return True
+
+
+class Outlet:
+    """`ready` answers whether the adapter is connected."""
+
+    def __init__(
+        self, sink: Sink | Listener, clock: Clock, ready: Callable[[], bool] = _always, circuit: Circuit | None = None
+    ) -> None:
+        self.circuit = circuit or Circuit()
+        self._receipts = 0
+        self._sink = sink
+        self._clock = clock
+        self._ready = ready
+        self._away_since: float | None = None
+
+    def receipts(self) -> int:
+        """How many messages were sent."""
+        return self._receipts
+
+    async def send(self, message: Outgoing) -> None:
+        """Returns on the receipt. Raises Snooze while nothing can be sent, Transient and Permanent as the adapter."""
+        self._require_ready(message.to)
+        admission = self.circuit.admit(self._clock.monotonic())
+        if admission.wait:
+            raise Snooze(self._jittered(admission.wait), f"{message.to} has failed again and again; it rests")
+        try:
+            await self._sink.send(message)
+        except Permanent:
+            self.circuit.succeeded()  # refused by somebody who is there
+            raise
+        except (Exception, asyncio.CancelledError) as error:
+            self.circuit.failed(self._clock.monotonic(), admission)
+            if admission.probe and isinstance(error, Transient):
+                raise Snooze(self._jittered(1.0), str(error)) from error
+            raise
+        self.circuit.succeeded()
+        self._receipts += 1
+
+    def _require_ready(self, name: str) -> None:
+        if self._ready():
+            self._away_since = None
+            return
+        now = self._clock.monotonic()
+        if self._away_since is None:
+            self._away_since = now
+        # The longer it is away the less often each waiting message is looked at.
+        pause = min(_LONGEST, max(_SHORTEST, now - self._away_since))
+        raise Snooze(self._jittered(pause), f"{name} is not connected")
+
+    def _jittered(self, seconds: float) -> float:
+        return seconds * (0.75 + 0.5 * self._clock.random())
