@@ -1,8 +1,8 @@
 """Intake: the one way of a message into the queue, whatever it came by.
 
-Invariant: an answer is given after the commit that holds the row, never before. HTTP's sender waits for the verdict,
-so what is refused is not stored (`accept`); a broker cannot be refused, so what is wrong becomes a quarantined row
-(`rows`, `take`).
+Invariant: an answer is given after the commit that holds the row, never before. The senders of HTTP and sockets wait for
+the verdict, so what is refused is not stored (`accept`, `offer`); a broker cannot be refused, so what is wrong becomes a
+quarantined row (`rows`, `take`).
 """
 
 from __future__ import annotations
@@ -80,10 +80,11 @@ class Intake:
         self._metrics.observe_ingest(route, "duplicate" if enqueued.duplicate else "accepted")
         return Accepted(enqueued.id, enqueued.duplicate)
 
-    def rows(self, message: Message) -> list[NewJob]:
+    def rows(self, message: Message, *, refuse: bool = False) -> list[NewJob]:
         """The rows of a broker's message: one for each route that takes it, a quarantined one for each that cannot.
 
         For adapters that insert them together with their cursor. No row: the routes that match do not want it.
+        `refuse`: nothing is quarantined; raises NotFound where no route reads it, Rejected where one cannot take it.
         """
         made: list[NewJob] = []
         matched = False
@@ -96,11 +97,16 @@ class Intake:
                     continue
                 job = route.job(received, self._clock.new_id())
             except Rejected as error:
+                if refuse:
+                    self._metrics.observe_ingest(route.name, "rejected")
+                    raise
                 job = self._quarantine(message, str(error), route)
             if job is not None:
                 made.append(job)
             if not route.goes_on:
                 break
+        if not matched and refuse:
+            raise NotFound(f"no route reads {message.topic!r} of {message.adapter!r}")
         if not matched:
             made.append(self._quarantine(message, f"no route reads {message.topic!r} of {message.adapter!r}"))
         elif not made:
@@ -112,8 +118,18 @@ class Intake:
 
         Raises Saturated and DatabaseUnavailable: the message is not taken, and must not be acknowledged.
         """
+        return await self._commit(message, refuse=False)
+
+    async def offer(self, message: Message) -> list[Enqueued]:
+        """As `take`, for a sender that hears the verdict: what is wrong is refused and not stored.
+
+        Raises NotFound when no route reads the topic, Rejected when a route cannot take it, and as `take` does.
+        """
+        return await self._commit(message, refuse=True)
+
+    async def _commit(self, message: Message, *, refuse: bool) -> list[Enqueued]:
         await self.pressure.admit(len(message.body))
-        made = self.rows(message)
+        made = self.rows(message, refuse=refuse)
         answers = await asyncio.gather(*(self.pressure.commit(job) for job in made))
         for job, answer in zip(made, answers, strict=True):
             if job.failure is None:

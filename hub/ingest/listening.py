@@ -1,7 +1,7 @@
 """A listener at work: its clients come to the hub's own port, and what they send takes intake's way.
 
-Invariant: as everywhere, a client is told after the commit. Intake that is full or without a database says so to the
-listener, which says so to its client.
+Invariant: as everywhere, a client is told after the commit. What is wrong with a message, and intake that is full or
+without a database, the listener hears and says to its client: nothing of it is quarantined.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Listening:
     async def _receive(self, message: Message) -> Sequence[Enqueued]:
         self.state.in_flight += 1
         try:
-            taken = await self._intake.take(message)
+            taken = await self._intake.offer(message)
         finally:
             self.state.in_flight -= 1
         self.state.received += 1

@@ -131,8 +131,9 @@ class Sink(Connected, Protocol):
 
 
 Receive = Callable[[Message], Awaitable[Sequence[Enqueued]]]
-"""Takes a message in: durable (or quarantined, or filtered: then empty) when it returns; only then may a client be
-told. Raises Saturated and DatabaseUnavailable: the message was not taken, and comes again."""
+"""Takes a message in: durable (or filtered: then empty) when it returns; only then may a client be told. Raises NotFound
+when no route reads its topic, Rejected when its route cannot take it, Saturated and DatabaseUnavailable when it should
+come again: it was not taken, and the client hears why."""
 
 
 class Listener(Adapter, Protocol):
@@ -154,7 +155,7 @@ class Listener(Adapter, Protocol):
 
 
 class Backplane(Protocol):
-    """What the instances of one hub tell each other, at most once: sockets of one adapter are open on several of them."""
+    """What the instances of one hub tell each other, at most once: an adapter's clients are spread over them."""
 
     async def publish(self, channel: str, message: bytes) -> None:
         """Tell every instance that subscribed, this one included. Raises Transient when it cannot be said."""
