@@ -226,7 +226,8 @@ def _deliver(connections: Iterable[Connection], call: Invocation) -> None:
 
 def _result(answer: Completion, method: str) -> Any:
     if answer.error is not None:
-        raise Transient(f"the client answered {method!r} with an error: {answer.error[:500]}")
+        # An answer all the same: asking again would run the client's handler again.
+        raise Permanent(f"the client answered {method!r} with an error: {answer.error[:500]}")
     return None if answer.result is msgspec.UNSET else answer.result
 
 
