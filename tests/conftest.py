@@ -13,6 +13,7 @@ from typing import TypeVar
 import pytest
 
 from tests.servers import (
+    ActiveMqService,
     ExternalMariadb,
     ExternalPostgres,
     MariadbDatabases,
@@ -140,6 +141,20 @@ def mosquitto() -> Iterator[MosquittoService]:
 def own_mosquitto() -> Iterator[MosquittoService]:
     """An MQTT broker of this test alone, to be stopped, frozen and restarted."""
     with _available(MosquittoService) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def activemq() -> Iterator[ActiveMqService]:
+    """The shared ActiveMQ broker. Do not hurt it: `own_activemq` is there for that."""
+    with _available(ActiveMqService) as service:
+        yield service
+
+
+@pytest.fixture
+def own_activemq() -> Iterator[ActiveMqService]:
+    """An ActiveMQ broker of this test alone, to be killed, frozen and restarted."""
+    with _available(ActiveMqService) as service:
         yield service
 
 

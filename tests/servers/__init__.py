@@ -5,6 +5,7 @@ its own protocol tells that it is ready. `proxy.py` stands between a client and 
 demand.
 """
 
+from tests.servers.activemq import ActiveMqService
 from tests.servers.mariadb import ExternalMariadb, MariadbDatabases, MariadbService
 from tests.servers.memcached import MemcachedService
 from tests.servers.mosquitto import MosquittoService
@@ -14,6 +15,7 @@ from tests.servers.redis import RedisService, SentinelService
 from tests.servers.service import Service, ServiceFailed, Unavailable, free_port
 
 __all__ = [
+    "ActiveMqService",
     "Direction",
     "ExternalMariadb",
     "ExternalPostgres",

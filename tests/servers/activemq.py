@@ -24,18 +24,17 @@ _MAIN = "org.apache.activemq.console.command.ShellCommand"
 
 
 class ActiveMqService(Service):
-    """A broker with STOMP on `port`, and with TLS on `secure_port`. `scheduler`: it knows delayed messages."""
+    """A broker with STOMP on `port`, and with TLS on `secure_port`; it knows delayed messages."""
 
     name = "activemq"
 
-    def __init__(self, *, scheduler: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__()
         java = shutil.which("java")
         self._jars = jars("activemq")
         if java is None or self._jars is None:
             raise Unavailable(INSTALL)
         self._java = java
-        self._scheduler = scheduler
         self.secure_port = 0
         self.certificates: Certificates | None = None
 
@@ -89,7 +88,7 @@ class ActiveMqService(Service):
             "persistent": "true",
             "useJmx": "false",
             "advisorySupport": "false",
-            "schedulerSupport": str(self._scheduler).lower(),
+            "schedulerSupport": "true",
             "dataDirectory": f"{folder}/data",
         }
         return f"""<beans xmlns="http://www.springframework.org/schema/beans"

@@ -16,7 +16,7 @@ _REFUSED: Final = ("password is invalid", "access refused", "authentication fail
 _FORBIDDEN: Final = ("not authorized", "access refused", "access_refused", "permission denied")
 
 
-def dial_fault(host: Host, error: OSError) -> HubError:
+def dial_fault(host: Host, error: OSError, secure: bool) -> HubError:
     """Why no connection came about."""
     match error:
         case ssl.SSLCertVerificationError():
@@ -31,6 +31,10 @@ def dial_fault(host: Host, error: OSError) -> HubError:
             return Transient(f"{host}: no such host ({error.strerror}): check the name in url")
         case ConnectionRefusedError():
             return Transient(f"{host}: nobody listens there: is the broker running, and is this its STOMP port?")
+        case TimeoutError() if secure:
+            return Transient(
+                f"{host}: no answer: is this the port for stomps:// ({PORTS['stomps']})? Else see firewalls"
+            )
         case TimeoutError():
             return Transient(f"{host}: no answer: check the address, and firewalls on the way")
     return Transient(f"{host}: cannot be reached ({error.strerror or error})")
@@ -51,9 +55,9 @@ def login_closed(host: Host, fault: str | None, secure: bool, user: str | None) 
 def login_refused(host: Host, said: str) -> HubError:
     """An ERROR frame came instead of CONNECTED."""
     if any(word in said.lower() for word in _REFUSED):
-        return Permanent(f"{host}: {said}: check username and password (and, with RabbitMQ, vhost)")
+        return Permanent(f"{host}: {said.rstrip('.')}: check username and password (and, with RabbitMQ, vhost)")
     if "already connected" in said.lower():
-        return Transient(f"{host}: {said}: another connection has this client_id; only one may")
+        return Transient(f"{host}: {said.rstrip('.')}: another connection has this client_id; only one may")
     return Transient(f"{host}: refused the connection: {said}")
 
 

@@ -87,7 +87,7 @@ class Link:
                     with_connect_command=True,
                 )
         except OSError as error:
-            raise faults.dial_fault(self.host, error) from error
+            raise faults.dial_fault(self.host, error, settings.secure) from error
 
     @property
     def alive(self) -> bool:

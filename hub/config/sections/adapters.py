@@ -104,11 +104,17 @@ class Mqtt(Broker):
 
 class ActiveMq(Broker):
     type: Literal["activemq"]
-    url: Annotated[SecretUrl, Address(("stomp", "stomps"))]
-    vhost: Text | None = None
-    client_id: Text | None = Field(default=None, description="Makes subscriptions to topics durable.")
-    prefetch: Count = 100
-    heartbeat: Duration = 10.0
+    url: Annotated[SecretUrl, Address(("stomp", "stomps"))] = Field(
+        description="stomp://host:port[,host:port]; stomps:// with TLS. Addresses are tried in their order."
+    )
+    vhost: Text | None = Field(default=None, description='RabbitMQ\'s virtual host; "/" unless said.')
+    client_id: Text | None = Field(
+        default=None, description="Makes subscriptions to topics durable; one instance is connected at a time then."
+    )
+    prefetch: Count = Field(default=100, description="How many messages come ahead of their acknowledgement.")
+    heartbeat: Duration = Field(default=10.0, description="A broker silent for twice as long is left; 0: none.")
+    receipt_timeout: PositiveDuration = Field(default=30.0, description="How long the broker may take for a receipt.")
+    connect_timeout: PositiveDuration = 10.0
 
 
 class SignalR(Adapter):
