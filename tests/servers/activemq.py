@@ -50,12 +50,9 @@ class ActiveMqService(Service):
         self.secure_port = free_port()
         self.certificates = Certificates.make(folder / "tls")
         made = self.certificates
-        subprocess.run(
-            ["openssl", "pkcs12", "-export", "-in", str(made.server_certificate), "-inkey", str(made.server_key)]
-            + ["-out", str(folder / "server.p12"), "-passout", "pass:password"],
-            check=True,
-            capture_output=True,
-        )
+        pair = ["-in", str(made.server_certificate), "-inkey", str(made.server_key)]
+        store = ["-out", str(folder / "server.p12"), "-passout", "pass:password"]
+        subprocess.run(["openssl", "pkcs12", "-export", *pair, *store], check=True, capture_output=True)
         (folder / "activemq.xml").write_text(self._configuration(folder))
 
     def command(self, folder: Path) -> Sequence[str]:
