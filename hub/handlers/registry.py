@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from hub.handlers.entry import Entry, make_entry, origin
 from hub.handlers.mark import HandlersInvalid, Middleware, handler, marks
+from hub.model import Claim
 from hub.transitions import Rules
 
 __all__ = ["ENTRY_POINTS", "Entry", "HandlersInvalid", "Registry", "handler"]
@@ -33,9 +34,25 @@ class Registry:
         self._entries: dict[str, Entry] = {}
         self._queues: dict[str, str] = {}
         self._max_retries: dict[str, int] = {}
+        self._variants: dict[str, Callable[[Entry], Entry]] = {}
+        self._varied: dict[tuple[str, str], Entry] = {}
 
     def get(self, name: str) -> Entry | None:
         return self._entries.get(name)
+
+    def find(self, claim: Claim) -> Entry | None:
+        """The entry that runs a claimed row: its handler's, or what stands for that in rows of its method."""
+        method = claim.method
+        if method is None or method not in self._variants:
+            return self._entries.get(claim.handler)
+        varied = self._varied.get((method, claim.handler))
+        if varied is None and (entry := self._entries.get(claim.handler)) is not None:
+            varied = self._varied[method, claim.handler] = self._variants[method](entry)
+        return varied
+
+    def vary(self, method: str, variant: Callable[[Entry], Entry]) -> None:
+        """Rows whose `method` is this one run by what `variant` makes of their handler's entry."""
+        self._variants[method] = variant
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries.values())

@@ -8,10 +8,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from hub.clock import Clock
 from hub.handlers import payload as payloads
 from hub.model import Claim
 from hub.ports import Attempt
+
+
+class StepOf(msgspec.Struct, frozen=True):
+    """The workflow that a job is a step of; `context` is what the step was given: what all before it have returned."""
+
+    id: str
+    type: str
+    step: str
+    context: dict[str, Any]
 
 
 class JobView:
@@ -117,6 +128,20 @@ class JobView:
         """The message's headers; empty when it had none."""
         found = self.metadata.get("headers")
         return found if isinstance(found, dict) else {}
+
+    @property
+    def workflow(self) -> StepOf | None:
+        """The workflow that this job is a step of; None for a job by itself."""
+        about = self.metadata.get("workflow") if self._claim.method == "workflow" else None
+        if not isinstance(about, dict):
+            return None
+        context = self.json()
+        return StepOf(
+            str(about.get("id")),
+            str(about.get("type")),
+            str(about.get("step")),
+            context if isinstance(context, dict) else {},
+        )
 
     @property
     def topic(self) -> str | None:

@@ -7,14 +7,18 @@ or known to be lost, and as long as it is there the heartbeat renews its lease.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
 from typing import Any, Protocol
 
 from hub.errors import LeaseLost, StepInsideTransaction
-from hub.model import Claim, NewJob
+from hub.model import Claim, NewJob, Settlement
 from hub.ports import JobTransaction
 from hub.queue.steps import Steps
+
+Completer = Callable[[Sequence[tuple[Claim, Settlement]]], Awaitable[set[str]]]
+"""Completes jobs, each behind its fence, and in the same transaction writes what that means elsewhere; answers the ids
+for which the fence held."""
 
 
 class Stop(Enum):
@@ -39,7 +43,7 @@ class Attempt:
 
     `leased` is when its lease was last renewed and `deadline` when its handler has to be through (monotonic seconds).
     `unwritten`: its end waits in the settler. `final` tells, once it has ended, that the job has ended with it: the
-    next of its ordering key may run.
+    next of its ordering key may run. `completer`, if given, writes its completion where it would go with others.
     """
 
     __slots__ = (
@@ -51,6 +55,7 @@ class Attempt:
         "after",
         "cancels",
         "claim",
+        "completer",
         "deadline",
         "executionid",
         "final",
@@ -82,6 +87,7 @@ class Attempt:
         self.final = False
         self.unwritten = False
         self.isolation: str | None = None
+        self.completer: Completer | None = None
         self.waits: Callable[[], None] | None = None
         self._host = host
         self._transaction: JobTransaction | None = None
@@ -176,6 +182,7 @@ class Attempt:
     def renew_run(self) -> None:
         """Forget what a re-run of the same attempt must not inherit."""
         self._transaction = None
+        self.completer = None
         self.outbound = None
         self._steps = None
 

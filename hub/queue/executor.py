@@ -120,7 +120,7 @@ class Executor:
 
     def _start(self, attempt: Attempt) -> Entry | None:
         claim = attempt.claim
-        entry = self._registry.get(claim.handler)
+        entry = self._registry.find(claim)
         attempt.started = now = self._clock.monotonic()
         attempt.timeout = (
             claim.timeout or (entry.timeout if entry is not None else None) or self._settings.default_timeout

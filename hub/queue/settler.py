@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from hub.clock import Clock
 from hub.errors import AlreadyExists, DatabaseUnavailable, HubError, Rejected, TransactionConflict
 from hub.model import Failure, Settlement, Status
-from hub.queue.attempt import Attempt, Held
+from hub.queue.attempt import Attempt, Completer, Held
 from hub.queue.store import Store
 from hub.telemetry.metrics import Metrics, Run
 
@@ -138,14 +138,24 @@ class Settler:
                     future.set_result(None)
 
     async def _persist(self, batch: list[Ended]) -> set[str]:
-        completed = [s for _, s in batch if s.statusid == Status.COMPLETED]
+        completed = [s for a, s in batch if s.statusid == Status.COMPLETED and a.completer is None]
         others = [s for _, s in batch if s.statusid != Status.COMPLETED]
         done: set[str] = set()
         if completed:
             done |= await self._insist(self._store.complete, completed)
         if others:
             done |= await self._insist(self._store.settle, others)
+        for completer in {a.completer: None for a, s in batch if s.statusid == Status.COMPLETED and a.completer}:
+            done |= await self._complete_by(completer, batch)
         return done
+
+    async def _complete_by(self, completer: Completer, batch: list[Ended]) -> set[str]:
+        claims = {s.id: a.claim for a, s in batch if a.completer == completer and s.statusid == Status.COMPLETED}
+
+        async def write(some: Sequence[Settlement]) -> set[str]:
+            return await completer([(claims[s.id], s) for s in some])
+
+        return await self._insist(write, [s for _, s in batch if s.id in claims])
 
     async def _insist(
         self, write: Callable[[list[Settlement]], Awaitable[set[str]]], batch: list[Settlement]
