@@ -1,8 +1,8 @@
 """Intake: the one way of a message into the queue, whatever it came by.
 
-Invariant: an answer is given after the commit that holds the row, never before. The senders of HTTP and sockets wait for
-the verdict, so what is refused is not stored (`accept`, `offer`); a broker cannot be refused, so what is wrong becomes a
-quarantined row (`rows`, `take`).
+Invariant: an answer is given after the commit that holds the row, never before. The senders of HTTP and sockets wait
+for the verdict, so what is refused is not stored (`accept`, `offer`); a broker cannot be refused, so what is wrong
+becomes a quarantined row (`rows`, `take`).
 """
 
 from __future__ import annotations

@@ -131,9 +131,10 @@ class Sink(Connected, Protocol):
 
 
 Receive = Callable[[Message], Awaitable[Sequence[Enqueued]]]
-"""Takes a message in: durable (or filtered: then empty) when it returns; only then may a client be told. Raises NotFound
-when no route reads its topic, Rejected when its route cannot take it, Saturated and DatabaseUnavailable when it should
-come again: it was not taken, and the client hears why."""
+"""Takes a message in: durable (or filtered: then empty) when it returns; only then may a client be told.
+
+Raises NotFound when no route reads its topic, Rejected when its route cannot take it, Saturated and DatabaseUnavailable
+when it should come again: it was not taken, and the client hears why."""
 
 
 class Listener(Adapter, Protocol):

@@ -121,7 +121,26 @@ class SignalR(Adapter):
     type: Literal["signalr"]
     path: UrlPath = "/signalr"
     groups: Listed[Text] = Field(default=(), description="Patterns (*) of the groups a client may join by itself.")
-    max_message: Size = 32 * 1024
+    max_message: Size = Field(default=32 * 1024, description="The largest message of a client, with its envelope.")
+    max_upload: Size = Field(
+        default=1024 * 1024, description="The items of a client's upload streams together, and the body of one POST."
+    )
+    max_connections: Count = 10_000
+    send_buffer: Size = Field(
+        default=1024 * 1024, description="What may wait for a client that reads slowly, before it is dropped."
+    )
+    keepalive: PositiveDuration = Field(default=15.0, description="A client that is sent nothing else gets a ping.")
+    client_timeout: PositiveDuration = Field(default=30.0, description="A client silent for so long is dropped.")
+    handshake_timeout: PositiveDuration = 15.0
+    poll_timeout: PositiveDuration = Field(default=90.0, description="How long a long poll waits for something to say.")
+    result_timeout: PositiveDuration = Field(
+        default=30.0, description="How long a client may take to answer what it was asked."
+    )
+    stateful_reconnect: bool = Field(
+        default=True, description="Whether a client that asks for it may come back without losing a message."
+    )
+    stateful_buffer: Size = Field(default=100_000, description="What is kept for a client that is away.")
+    reconnect_window: PositiveDuration = Field(default=15.0, description="How long a client may be away.")
 
 
 class SocketIo(Adapter):
