@@ -16,7 +16,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-from aiomcache.exceptions import ClientException
 from aiomcache.pool import Connection, MemcachePool
 
 from hub.errors import AddressInvalid, CacheUnavailable
@@ -128,7 +127,7 @@ class MemcachedCache:
                     self._pool.release(connection)
         except TimeoutError as error:
             raise CacheUnavailable(f"Memcached did not answer within {self.timeout:g} s") from error
-        except (OSError, EOFError, ValueError, asyncio.LimitOverrunError, ClientException) as error:
+        except Exception as error:  # a bug of the client's may cost the cache, and never a claim
             raise CacheUnavailable(f"Memcached: {str(error) or type(error).__name__}") from error
 
     def _key(self, name: str) -> bytes:

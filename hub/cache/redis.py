@@ -96,7 +96,7 @@ class RedisCache:
             raise _Unknown("the server does not know the script") from error
         except TimeoutError as error:
             raise CacheUnavailable(f"Redis did not answer within {self.timeout:g} s") from error
-        except (RedisError, OSError) as error:
+        except Exception as error:  # a bug of the client's may cost the cache, and never a claim
             raise CacheUnavailable(f"Redis: {str(error) or type(error).__name__}") from error
 
 

@@ -13,13 +13,16 @@ import msgspec
 from hub.clock import Clock
 from hub.handlers.registry import Registry
 from hub.model import Status
-from hub.ports import Database
+from hub.ports import Channels, Database, Locks
+from hub.queue.admission import Admission
 from hub.queue.attempt import Held, Stop
+from hub.queue.claims import StoreSettings
 from hub.queue.executor import Executor, ExecutorSettings
 from hub.queue.group_commit import GroupCommit
 from hub.queue.heartbeat import Heartbeat
+from hub.queue.job_locks import JobLocks
 from hub.queue.settler import Settler
-from hub.queue.store import Store, StoreSettings
+from hub.queue.store import Store
 from hub.queue.upkeep import Upkeep, UpkeepSettings
 from hub.queue.worker import PoolSettings, WorkerPool
 from hub.telemetry.metrics import Metrics
@@ -35,21 +38,39 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     work: bool = True
 
 
+class Shared(msgspec.Struct, frozen=True):
+    """What this process shares with other instances beside the database: the locks of claimed jobs, notifications."""
+
+    locks: Locks | None = None
+    channels: Channels | None = None
+
+
 class Engine:
     """start, stop; `store` and `commit` for those who enqueue."""
 
     def __init__(
-        self, database: Database, registry: Registry, clock: Clock, metrics: Metrics, settings: EngineSettings
+        self,
+        database: Database,
+        registry: Registry,
+        clock: Clock,
+        metrics: Metrics,
+        settings: EngineSettings,
+        shared: Shared | None = None,
     ) -> None:
+        shared = shared or Shared()
         self._settings = settings
         self._database = database
         self._held = Held()
+        self._channels = shared.channels
         self.store = Store(database, settings.store, registry)
+        owner, lease = settings.store.owner, settings.store.lease
+        locks = JobLocks(shared.locks, owner, lease) if shared.locks is not None else None
+        admission = Admission(clock, lease, locks) if locks is not None else None
         self.commit = GroupCommit(self.store, self.woken)
-        self.settler = Settler(self.store, self._held, clock, metrics, self.woken)
+        self.settler = Settler(self.store, self._held, clock, metrics, self._woken_here, self.woken, admission)
         executor = Executor(registry, self.store, self.settler, database, clock, settings.executor)
-        self.pool = WorkerPool(self.store, executor, self.settler, self._held, clock, metrics, settings.pool)
-        self.heartbeat = Heartbeat(database, self.store, self._held, clock)
+        self.pool = WorkerPool(self.store, executor, self.settler, self._held, clock, metrics, settings.pool, admission)
+        self.heartbeat = Heartbeat(database, self.store, self._held, clock, locks)
         self.upkeep = Upkeep(self.store, self.pool, self._held, clock, settings.upkeep)
         metrics.watch("hub_jobs_running", "Jobs that run now", "queue", lambda: self._gauge("running"))
         metrics.watch("hub_jobs_claimed_ahead", "Jobs claimed and not begun", "queue", lambda: self._gauge("waiting"))
@@ -61,6 +82,9 @@ class Engine:
         self.heartbeat.start()
         await self._database.listen("hub_jobs", self.upkeep.heard_job)
         await self._database.listen("hub_cancel", self.upkeep.heard_cancel)
+        if self._channels is not None:
+            self._channels.listen("hub_jobs", self.upkeep.heard_elsewhere, self.pool.wake_all)
+            self._channels.listen("hub_cancel", self.upkeep.heard_cancel, self.upkeep.hurry)
         self.pool.start()
         self.upkeep.start()
 
@@ -81,10 +105,20 @@ class Engine:
         if attempt is not None and attempt.started:
             attempt.halt(Stop.CANCEL)
             return Status.PROCESSING
-        return await self.store.cancel(job_id, reason=reason, actor=actor)
+        became = await self.store.cancel(job_id, reason=reason, actor=actor)
+        if became is Status.PROCESSING and self._channels is not None:
+            self._channels.publish("hub_cancel", job_id)
+        return became
 
     def woken(self, queues: Iterable[str]) -> None:
         """These queues got rows from this process; '' also means that something was given a time."""
+        queues = list(queues)
+        if self._channels is not None:
+            for queue in queues:
+                self._channels.publish("hub_jobs", queue)
+        self._woken_here(queues)
+
+    def _woken_here(self, queues: Iterable[str]) -> None:
         queues = list(queues)
         self.pool.wake(queues)
         if "" in queues:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from contextlib import AsyncExitStack
 from typing import Any
 
 from hub.clock import Clock
 from hub.errors import HubError
-from hub.ports import Database, Runner
+from hub.ports import Database, Locks, Runner
 from hub.queue.attempt import Attempt, Held, Stop
+from hub.queue.job_locks import JobLocks
 from hub.queue.store import Held as HeldRow
 from hub.queue.store import Store
 from hub.queue.watchdog import Watchdog
@@ -29,11 +31,14 @@ _GRACE = 5.0
 class Heartbeat:
     """start, stop; `beat` seconds between two looks."""
 
-    def __init__(self, database: Database, store: Store, held: Held, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, store: Store, held: Held, clock: Clock, locks: JobLocks | None = None
+    ) -> None:
         self._database = database
         self._store = store
         self._held = held
         self._clock = clock
+        self._locks = locks
         self._lease = store.settings.lease
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -60,19 +65,21 @@ class Heartbeat:
 
     async def _beat(self) -> None:
         beat = min(self._lease / 6, 5.0)
-        async with self._database.apart() as connection:
+        async with AsyncExitStack() as apart:
+            connection = await apart.enter_async_context(self._database.apart())
+            locks = await apart.enter_async_context(self._locks.apart()) if self._locks is not None else None
             while not self._stopped.wait(beat):
                 self._watchdog.look(self._held.all(), self._clock.monotonic(), _GRACE)
                 due = self._due()
                 if due:
-                    await self._renew(connection, due)
+                    await self._renew(connection, locks, due)
 
     def _due(self) -> list[Attempt]:
         now = self._clock.monotonic()
         old = now - self._lease / 3
         return [a for a in self._held.all() if a.leased <= old and (a.deadline is None or now < a.deadline + _GRACE)]
 
-    async def _renew(self, connection: Runner, due: list[Attempt]) -> None:
+    async def _renew(self, connection: Runner, locks: Locks | None, due: list[Attempt]) -> None:
         now = self._clock.monotonic()
         try:
             async with asyncio.timeout(self._lease / 2):
@@ -89,6 +96,8 @@ class Heartbeat:
         for attempt in due:
             attempt.leased = now
             self._tell(attempt, answers.get(attempt.claim.id))
+        if self._locks is not None and locks is not None:
+            await self._locks.renew(locks, [row[0] for row in rows if row[1]])
 
     def _tell(self, attempt: Attempt, row: Any) -> None:
         if row is None or self._loop is None or self._held.get(attempt.claim.id) is not attempt:

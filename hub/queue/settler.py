@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from hub.clock import Clock
 from hub.errors import AlreadyExists, DatabaseUnavailable, HubError, Rejected, TransactionConflict
-from hub.model import Failure, Settlement, Status
+from hub.model import FINAL, Failure, Settlement, Status
+from hub.queue.admission import Admission
 from hub.queue.attempt import Attempt, Completer, Held
 from hub.queue.store import Store
 from hub.telemetry.metrics import Metrics, Run
@@ -25,10 +26,18 @@ Ended = tuple[Attempt, Settlement]
 
 
 class Settler:
-    """`put` ends of attempts; `backlog` tells how many wait."""
+    """`put` ends of attempts; `backlog` tells how many wait. `wake` is told what this process may claim now, `announce`
+    which queues got rows that every instance may claim."""
 
     def __init__(
-        self, store: Store, held: Held, clock: Clock, metrics: Metrics, wake: Callable[[Iterable[str]], None]
+        self,
+        store: Store,
+        held: Held,
+        clock: Clock,
+        metrics: Metrics,
+        wake: Callable[[Iterable[str]], None],
+        announce: Callable[[Iterable[str]], None] | None = None,
+        admission: Admission | None = None,
     ) -> None:
         self._store = store
         self._held = held
@@ -41,6 +50,8 @@ class Settler:
         self._task: asyncio.Task[None] | None = None
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._closed = False
+        self._announce = announce or wake
+        self._admission = admission
         self.lost = 0
         self.away = False
 
@@ -52,7 +63,7 @@ class Settler:
         """Write this end with the next flush."""
         if self._closed:
             # A handler that outlived the shutdown: the database is gone, and a flush would wait for it for ever.
-            self._held.drop(attempt)
+            self._drop(attempt)
             return
         attempt.unwritten = True
         self._buffer.append((attempt, settlement))
@@ -70,7 +81,7 @@ class Settler:
 
     def committed(self, attempt: Attempt, queues: Iterable[str]) -> None:
         """An attempt ended in its own transaction; `queues` got rows from it. Releases its key with the next flush."""
-        self._held.drop(attempt)
+        self._drop(attempt)
         self._metrics.observe_batch((_run(attempt, Status.COMPLETED, self._clock.monotonic() - attempt.started),))
         self._queues.update(queues)
         if attempt.claim.orderingkey is not None:
@@ -78,10 +89,26 @@ class Settler:
         if (self._queues or self._keys) and self._task is None:
             self._start()
 
+    def committed_together(self, ended: Sequence[Ended], queues: Iterable[str]) -> None:
+        """As `committed`, for attempts that ended in one transaction."""
+        for attempt, settlement in ended:
+            self._held.drop(attempt)
+            if settlement.orderingkey is not None:
+                self._keys.add(settlement.orderingkey)
+        self._metrics.observe_batch([_run(a, Status.COMPLETED, s.duration / 1000) for a, s in ended])
+        self._queues.update(queues)
+        if (self._queues or self._keys) and self._task is None:
+            self._start()
+
     def lose(self, attempt: Attempt) -> None:
         """The lease of this attempt was lost: there is nothing to write."""
         self.lost += 1
+        self._drop(attempt)
+
+    def _drop(self, attempt: Attempt) -> None:
         self._held.drop(attempt)
+        if self._admission is not None:
+            self._admission.ended((attempt,), soon=False)
 
     async def drain(self, patience: float | None = None) -> None:
         """Wait until everything put so far is written; at most `patience` seconds, as the database may be away."""
@@ -118,6 +145,9 @@ class Settler:
             self._task = None
 
     async def _flush(self, batch: list[Ended]) -> None:
+        if self._admission is not None:
+            again = any(settlement.statusid not in FINAL for _, settlement in batch)
+            self._admission.ended([attempt for attempt, _ in batch], soon=again)
         done = await self._persist(batch)
         for attempt, settlement in batch:
             self._held.drop(attempt)
@@ -200,7 +230,7 @@ class Settler:
             if keys:
                 self._wake(await self._store.release(keys))
             if queues:
-                self._wake(queues)
+                self._announce(queues)
                 await self._store.notify(queues)
         except (DatabaseUnavailable, TransactionConflict) as error:
             # The sweep opens what stays closed, the poll finds what nobody was told of.

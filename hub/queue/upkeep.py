@@ -64,6 +64,10 @@ class Upkeep:
             self._pool.wake_all()
         self.hurry()
 
+    def heard_elsewhere(self, queue: str) -> None:
+        """Another instance has put something into `queue` ('': its rows name none)."""
+        self._pool.wake((queue,))
+
     def heard_cancel(self, job_id: str) -> None:
         attempt = self._held.get(job_id)
         if attempt is not None:

@@ -15,11 +15,13 @@ import msgspec
 
 from hub.clock import Clock
 from hub.errors import AlreadyExists, DatabaseUnavailable, TransactionConflict
+from hub.queue.admission import Admission
 from hub.queue.attempt import Attempt, Held, Stop
+from hub.queue.claims import in_runs
 from hub.queue.executor import Executor
 from hub.queue.lane import Lane, Run
 from hub.queue.settler import Settler
-from hub.queue.store import Store, in_runs
+from hub.queue.store import Store
 from hub.queue.suspects import Suspects
 from hub.telemetry.metrics import Metrics
 
@@ -55,8 +57,10 @@ class WorkerPool:
         clock: Clock,
         metrics: Metrics,
         settings: PoolSettings,
+        admission: Admission | None = None,
     ) -> None:
         self._store = store
+        self._admission = admission
         self._executor = executor
         self._settler = settler
         self._held = held
@@ -120,6 +124,8 @@ class WorkerPool:
                 _log.error("%d handlers ignore their cancellation; their leases will expire", len(self._runners))
         await self._settler.drain(self._settings.shutdown_timeout)
         self._settler.close()
+        if self._admission is not None:
+            await self._admission.drain()
 
     def wake(self, queues: Iterable[str]) -> None:
         """There may be something to run in these queues, or (none named) room for what was left."""
@@ -195,7 +201,18 @@ class WorkerPool:
             if claimed.met >= wanted:
                 self._more.add(queue)
             self._metrics.observe_claims([(claim.handler, claim.queue) for claim in claimed.claims])
-            self._accept([Attempt(claim, self._executor, leased) for claim in claimed.claims])
+            attempts = [Attempt(claim, self._executor, leased) for claim in claimed.claims]
+            if self._admission is not None and attempts:
+                attempts = self._postpone(attempts, await self._admission.delays(attempts))
+            self._accept(attempts)
+
+    def _postpone(self, attempts: list[Attempt], delays: Mapping[str, float]) -> list[Attempt]:
+        """Give back, without an attempt, what may not start now; the rest."""
+        for attempt in attempts if delays else ():
+            if (delay := delays.get(attempt.claim.id)) is not None:
+                self._held.add(attempt)
+                self._executor.postpone(attempt, delay)
+        return [attempt for attempt in attempts if attempt.claim.id not in delays] if delays else attempts
 
     def _accept(self, attempts: list[Attempt]) -> None:
         by_claim = {attempt.claim.id: attempt for attempt in attempts}
