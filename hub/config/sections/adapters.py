@@ -65,6 +65,12 @@ class Kafka(Broker):
         default=None, description="Static membership: a restart causes no rebalance."
     )
     max_records: Count = Field(default=500, description="How many records one transaction takes in.")
+    session_timeout: PositiveDuration = Field(
+        default=10.0, description="The partitions of a member that was not heard for so long go to others."
+    )
+    refresh: PositiveDuration = Field(
+        default=30.0, description="How often new topics of a pattern and new partitions are looked for."
+    )
 
 
 class Announcement(Section):
