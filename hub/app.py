@@ -22,14 +22,18 @@ from hub.errors import Rejected
 from hub.handlers import publish, system
 from hub.handlers.outgoing import Options, request
 from hub.handlers.outlet import Outlet
+from hub.ingest.intake import Intake
 from hub.ingest.supervisor import Parts, Supervisor
+from hub.locking import Sharing
 from hub.model import Enqueued, NewJob
 from hub.ports import Database
 from hub.queue.application import AnyConnection, enqueue_in
-from hub.queue.engine import Engine
+from hub.queue.engine import Engine, Shared
 from hub.queue.records import Records
+from hub.scheduler.scheduler import CHANNEL as SCHEDULES
 from hub.scheduler.scheduler import Scheduler
 from hub.settings import (
+    cache_settings,
     collect,
     database_settings,
     engine_settings,
@@ -79,12 +83,16 @@ class Hub:
         self.registry = collect(configuration, handlers)
         outlets: dict[str, Outlet] = {}
         self.registry.add(*publish.handlers(outlets))
+        self.sharing = Sharing(
+            cache_settings(configuration), self.instance, self.clock, notify=self.database.dialect != "postgresql"
+        )
         self.engine = Engine(
             self.database,
             self.registry,
             self.clock,
             self.metrics,
             engine_settings(configuration, self.instance, work="worker" in self.roles, only=queues),
+            Shared(self.sharing.locks, self.sharing.channels),
         )
         parts = Parts(
             database=self.database,
@@ -113,6 +121,8 @@ class Hub:
         self._running = AsyncExitStack()
         self._since = self.clock.monotonic()
         self.addresses: list[str] = []
+        self.intake: Intake | None = None
+        """Once started: its `table` may be replaced; then tell `supervisor.changed()`."""
         self.stopping = False
 
     @classmethod
@@ -142,11 +152,14 @@ class Hub:
             await self._migrate()
             await self.database.start()
             starting.push_async_callback(self.database.stop)
+            await self.sharing.start()
+            starting.push_async_callback(self.sharing.stop)
             await self.engine.start()
             starting.push_async_callback(self.engine.stop)
             await self.scheduler.start(schedules_of(self.configuration))
+            self._hear_of_schedules()
             starting.push_async_callback(self.scheduler.stop)
-            intake = open_intake(self)
+            intake = self.intake = open_intake(self)
             server = open_http(self, intake) if {"adapters", "api"} & set(self.roles) else None
             starting.push_async_callback(self.supervisor.stop)
             if {"adapters", "worker"} & set(self.roles):
@@ -215,7 +228,7 @@ class Hub:
             "instance": self.instance,
             "uptime_seconds": round(self.clock.monotonic() - self._since, 3),
             "database": {"dialect": self.database.dialect, "reachable": reachable},
-            "cache": {"mode": "single-instance"},
+            "cache": self.sharing.mode.state(),
             "adapters": {one["name"]: one for one in self.supervisor.view()},
             "scheduler": self.scheduler.state(),
             "recovery": {"enabled": self.configuration.jobs.recovery.enabled},
@@ -231,6 +244,12 @@ class Hub:
         if not await self.engine.store.reachable():
             found.append("the database is away")
         return list(dict.fromkeys(found))
+
+    def _hear_of_schedules(self) -> None:
+        channels = self.sharing.channels
+        if channels is not None:
+            channels.listen(SCHEDULES, lambda _: self.scheduler.changed(), self.scheduler.changed)
+        self.sharing.listen()
 
     async def _migrate(self) -> None:
         url = self.configuration.database.url.get_secret_value()

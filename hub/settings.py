@@ -12,13 +12,14 @@ from typing import Any
 
 import msgspec
 
+from hub.cache import CacheSettings
 from hub.config import Configuration
 from hub.db.settings import DatabaseSettings
 from hub.handlers import system
 from hub.handlers.registry import Registry
+from hub.queue.claims import StoreSettings
 from hub.queue.engine import EngineSettings
 from hub.queue.executor import ExecutorSettings
-from hub.queue.store import StoreSettings
 from hub.queue.upkeep import UpkeepSettings
 from hub.queue.worker import PoolSettings
 from hub.scheduler.scheduler import SchedulerSettings
@@ -53,6 +54,19 @@ def database_settings(configuration: Configuration, *, exclusive: bool = True) -
         transaction_timeout=database.transaction_timeout,
         listen_url=database.listen_url.get_secret_value() if database.listen_url is not None else None,
         exclusive=exclusive,
+    )
+
+
+def cache_settings(configuration: Configuration) -> CacheSettings | None:
+    """The `cache` section, if there is one. A claim must not wait for it for a large part of its lease."""
+    cache = configuration.cache
+    if cache is None:
+        return None
+    return CacheSettings(
+        adapter=cache.adapter,
+        url=cache.url.get_secret_value() if cache.url is not None else None,
+        prefix=cache.prefix,
+        timeout=min(cache.timeout, configuration.jobs.lease / 3),
     )
 
 

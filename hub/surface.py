@@ -165,9 +165,6 @@ def unbuilt(configuration: Configuration) -> list[str]:
     """What the configuration asks for and this version accepts without doing it."""
     asked = {
         "workflows: definitions are kept, not run": bool(configuration.workflows),
-        "cache: the hub runs in single-instance mode; the database alone keeps several instances correct": (
-            configuration.cache is not None
-        ),
         "jobs.processes: one process runs; start more hubs on the same database": configuration.jobs.processes > 1,
     }
     return [what for what, is_asked in asked.items() if is_asked]

@@ -112,7 +112,17 @@ def _instance(health: Numbers) -> list[tuple[str, str | Text]]:
         ("instance", str(health.get("instance", ""))),
         ("up for", span(uptime) if isinstance(uptime, int | float) else ""),
         ("jobs", running),
+        ("cache", _cache(health.get("cache"))),
     ]
+
+
+def _cache(cache: object) -> str:
+    if not isinstance(cache, dict):
+        return ""
+    adapter = cache.get("adapter")
+    if adapter is None:
+        return f"{cache.get('mode')} mode: none is configured"
+    return f"{cache.get('mode')} mode: {adapter} is {'there' if cache.get('reachable') else 'away'}"
 
 
 def _queue(name: str, numbers: Numbers) -> list[str | Text]:

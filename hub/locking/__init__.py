@@ -6,5 +6,6 @@ that losing every lock at once, or having none, harms nothing.
 
 from hub.locking.mode import CacheMode
 from hub.locking.opening import open_locks
+from hub.locking.sharing import Sharing
 
-__all__ = ["CacheMode", "open_locks"]
+__all__ = ["CacheMode", "Sharing", "open_locks"]

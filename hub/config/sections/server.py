@@ -21,7 +21,7 @@ DATABASE_SCHEMES = ("sqlite", "postgresql", "postgres", "mysql", "mariadb")
 
 DatabaseUrl = Annotated[SecretUrl, Address(DATABASE_SCHEMES)]
 ListenUrl = Annotated[SecretUrl, Address(("postgresql", "postgres"))]
-CacheUrl = Annotated[SecretUrl, Address(("redis", "rediss", "memcached"))]
+CacheUrl = Annotated[SecretUrl, Address(("redis", "rediss", "redis+sentinel", "rediss+sentinel", "memcached"))]
 
 
 class Database(Section):
@@ -60,7 +60,9 @@ class Database(Section):
 class Cache(Section):
     adapter: Literal["redis", "memcached", "memory"] = Field(description="Which cache; it only makes the hub quicker.")
     url: CacheUrl | None = Field(
-        default=None, description="redis://host:6379/0 or memcached://host:11211; not for memory."
+        default=None,
+        description="redis://host:6379/0, rediss:// for TLS, redis+sentinel://host:26379,host:26379/MASTER/0, or "
+        "memcached://host:11211; not for memory.",
     )
     prefix: str = Field(
         default="hub:", max_length=100, description="Begins every key, so that several hubs may share a cache."
