@@ -16,6 +16,7 @@ from tests.servers import (
     ActiveMqService,
     ExternalMariadb,
     ExternalPostgres,
+    KafkaService,
     MariadbDatabases,
     MariadbService,
     MemcachedService,
@@ -155,6 +156,20 @@ def activemq() -> Iterator[ActiveMqService]:
 def own_activemq() -> Iterator[ActiveMqService]:
     """An ActiveMQ broker of this test alone, to be killed, frozen and restarted."""
     with _available(ActiveMqService) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[KafkaService]:
+    """The shared Kafka broker. Whoever stops it starts it again."""
+    with _available(KafkaService) as service:
+        yield service
+
+
+@pytest.fixture
+def own_kafka() -> Iterator[KafkaService]:
+    """A Kafka broker of this test alone, to be killed, frozen and restarted."""
+    with _available(KafkaService) as service:
         yield service
 
 

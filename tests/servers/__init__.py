@@ -6,6 +6,7 @@ demand.
 """
 
 from tests.servers.activemq import ActiveMqService
+from tests.servers.kafka import KafkaService
 from tests.servers.mariadb import ExternalMariadb, MariadbDatabases, MariadbService
 from tests.servers.memcached import MemcachedService
 from tests.servers.mosquitto import MosquittoService
@@ -19,6 +20,7 @@ __all__ = [
     "Direction",
     "ExternalMariadb",
     "ExternalPostgres",
+    "KafkaService",
     "MariadbDatabases",
     "MariadbService",
     "MemcachedService",
