@@ -20,7 +20,8 @@ from hub.db.settings import DatabaseSettings
 from hub.handlers.registry import Registry
 from hub.ports import Database
 from hub.queue.records import Records
-from hub.queue.store import Store, StoreSettings
+from hub.queue.claims import StoreSettings
+from hub.queue.store import Store
 
 SETTINGS = DatabaseSettings(exclusive=False, application_name="hub cli")
 """Beside a running hub, and told apart from it in the server's list of connections."""

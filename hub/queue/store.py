@@ -14,33 +14,13 @@ from msgspec.structs import astuple
 
 from hub.db.statement import load
 from hub.errors import AlreadyExists, DatabaseUnavailable, Rejected
-from hub.model import Claim, Enqueued, NewJob, Settlement, Status
+from hub.model import Enqueued, NewJob, Settlement, Status
 from hub.ports import Bulk, Call, Database, Defaults, JobTransaction, Row, Runner, Statement
 from hub.queue.bulk import loadable
+from hub.queue.claims import Claimed, Claims, StoreSettings
 
 BULK = 100
 """Rows from which on a batch is worth the database's loader, which takes a transaction of several trips."""
-
-
-class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`owner` names this instance in leases and histories; `lease` in seconds; `history_input` in characters, 0 = off.
-
-    `run` is how many jobs of one ordering key a claim may take at once.
-    """
-
-    owner: str
-    lease: float = 30.0
-    max_retries: int = 3
-    max_crashes: int = 2
-    history_input: int = 65536
-    run: int = 50
-
-
-class Claimed(msgspec.Struct, frozen=True):
-    """The jobs a claim took, in the order in which they are to run; `met` counts the rows it looked at."""
-
-    claims: list[Claim]
-    met: int
 
 
 class Held(msgspec.Struct, frozen=True, gc=False):
@@ -68,10 +48,7 @@ class Store:
     def __init__(self, database: Database, settings: StoreSettings, defaults: Defaults) -> None:
         self._database = database
         self.settings = settings
-        encode = msgspec.json.Encoder().encode
-        self._queues = encode(dict(defaults.queues())).decode()
-        self._retries = encode(dict(defaults.max_retries())).decode()
-        self._claim = self._load("claim")
+        self._claims = Claims(database, settings, defaults)
         self._complete = self._load("complete")
         self._complete_one = self._load("complete_one")
         self._settle = self._load("settle")
@@ -177,20 +154,7 @@ class Store:
 
     async def claim(self, queue: str, limit: int) -> Claimed:
         """Take up to `limit` jobs of a queue ('' = rows that name none), and the rest of their keys' runs."""
-        settings = self.settings
-        rows = await self._database.run(
-            self._claim,
-            queue=queue,
-            limit=limit,
-            run=settings.run - 1,
-            owner=settings.owner,
-            lease=settings.lease,
-            max_retries=settings.max_retries,
-            queues=self._queues,
-            retries=self._retries,
-        )
-        taken = _in_order([row for row in rows if row[0]])
-        return Claimed([Claim(*row[2:]) for row in taken], len(rows))
+        return await self._claims.claim(queue, limit)
 
     async def complete(self, settlements: Sequence[Settlement]) -> set[str]:
         """Complete jobs that used no transaction of their own; answers the ids for which the fence held."""
@@ -214,6 +178,13 @@ class Store:
             self.settings.history_input,
         )
         return await transaction.commit_with(self._complete_one, row)
+
+    async def complete_all_in(self, transaction: JobTransaction, settlements: Sequence[Settlement]) -> bool:
+        """As `complete_in`, for all the jobs of a transaction: False if any of their fences was lost."""
+        rows = [(s.id, s.fence, s.result, s.executionid, s.duration, s.attempt) for s in settlements]
+        return await transaction.commit_all(
+            self._complete, rows, executedby=self.settings.owner, history_input=self.settings.history_input
+        )
 
     async def settle(self, settlements: Sequence[Settlement]) -> set[str]:
         """End attempts in any way; answers the ids for which the fence held."""
@@ -294,34 +265,3 @@ class Store:
 def _plain(job: NewJob) -> bool:
     """Whether the database has nothing to decide about this row, so that a loader may insert it."""
     return job.dedupekey is None and job.delay is None and job.statusid == Status.PENDING
-
-
-def _in_order(rows: list[Any]) -> list[Any]:
-    """RETURNING has no order of its own: priority, then arrival; within a key arrival alone, at its head's place."""
-    heads: dict[str, Any] = {}
-    for row in rows:
-        key = row["orderingkey"]
-        if key is not None and (key not in heads or row["seq"] < heads[key]["seq"]):
-            heads[key] = row
-
-    def rank(row: Any) -> tuple[int, int, int]:
-        head = heads.get(row["orderingkey"], row)
-        return -head["priority"], head["seq"], row["seq"]
-
-    return sorted(rows, key=rank)
-
-
-def in_runs(claims: Iterable[Claim]) -> list[list[Claim]]:
-    """Group claims into runs: the jobs of one ordering key one after another, any other job by itself."""
-    runs: list[list[Claim]] = []
-    of_key: dict[str, list[Claim]] = {}
-    for claim in claims:
-        key = claim.orderingkey
-        if key is None:
-            runs.append([claim])
-        elif key in of_key:
-            of_key[key].append(claim)
-        else:
-            of_key[key] = run = [claim]
-            runs.append(run)
-    return runs

@@ -14,9 +14,10 @@ from hub.db.engine import open_database
 from hub.db.settings import DatabaseSettings
 from hub.handlers.registry import Registry
 from hub.ports import Database
+from hub.queue.claims import StoreSettings
 from hub.queue.engine import Engine, EngineSettings
 from hub.queue.executor import ExecutorSettings
-from hub.queue.store import Store, StoreSettings
+from hub.queue.store import Store
 from hub.queue.upkeep import UpkeepSettings
 from hub.queue.worker import PoolSettings
 from hub.telemetry.metrics import NoMetrics

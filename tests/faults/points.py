@@ -22,8 +22,9 @@ import msgspec
 
 from hub.db.sqlite.writer import Work, WriteHold
 from hub.model import Enqueued, NewJob, Settlement
+from hub.queue.claims import Claimed
 from hub.queue.group_commit import GroupCommit
-from hub.queue.store import Claimed, Store
+from hub.queue.store import Store
 from tests.faults.controls import replace
 
 

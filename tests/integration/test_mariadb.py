@@ -27,7 +27,8 @@ from hub.errors import (
     TransactionConflict,
 )
 from hub.model import Claim, NewJob, Settlement
-from hub.queue.store import Store, StoreSettings
+from hub.queue.claims import StoreSettings
+from hub.queue.store import Store
 from tests.servers import MariadbDatabases
 
 pytestmark = pytest.mark.mariadb

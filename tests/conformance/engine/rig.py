@@ -15,9 +15,9 @@ from hub.db.settings import DatabaseSettings
 from hub.handlers.outgoing import request
 from hub.handlers.registry import Registry
 from hub.ports import Database
+from hub.queue.claims import StoreSettings
 from hub.queue.engine import Engine, EngineSettings
 from hub.queue.executor import ExecutorSettings
-from hub.queue.store import StoreSettings
 from hub.queue.upkeep import UpkeepSettings
 from hub.queue.worker import PoolSettings
 from hub.telemetry.metrics import Metrics, Run

@@ -13,8 +13,9 @@ from hub.db.engine import open_database
 from hub.db.sqlite.instants import from_text
 from hub.model import Claim, Failure, NewJob, Settlement, Status
 from hub.ports import Database, Statement
+from hub.queue.claims import StoreSettings
 from hub.queue.records import Records
-from hub.queue.store import Store, StoreSettings
+from hub.queue.store import Store
 
 PAST = datetime(2020, 1, 1, tzinfo=UTC)
 FAR = datetime(2999, 1, 1, tzinfo=UTC)

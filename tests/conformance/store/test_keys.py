@@ -12,7 +12,8 @@ import pytest
 from hub.db.statement import load
 from hub.errors import AlreadyExists, TransactionConflict
 from hub.model import FINAL, Claim, Settlement, Status
-from hub.queue.store import Store, in_runs
+from hub.queue.claims import in_runs
+from hub.queue.store import Store
 from tests.conformance.store.rig import FAR, PAST, Rig, ids
 
 
@@ -304,7 +305,7 @@ def claim_by(store: Store, limit: int = 10) -> list[Any]:
     """The values of the claim statement, for a connection of the test's own."""
     values = {
         "queue": "default", "limit": limit, "run": 0, "owner": store.settings.owner, "lease": 30.0, "max_retries": 3,
-        "queues": "{}", "retries": "{}",
+        "queues": "{}", "retries": "{}", "priorities": None, "floors": None,
     }  # fmt: skip
     return [values[name] for name in load("hub.queue", "postgresql", "claim").order]
 

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from hub.db.engine import open_database
 from hub.model import Claim, Failure, Status
-from hub.queue.store import in_runs
+from hub.queue.claims import in_runs
 from tests.conformance.store.rig import FAR, PAST, Rig
 from tests.servers import PostgresDatabases
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 
 from hub.db.postgresql.connections import connect, connect_arguments
@@ -61,18 +62,23 @@ BY_INDEX: dict[str, set[str]] = {
 }
 """Statement → the indexes it must use, and no other way to a row may occur. 'id' is that of the jobs."""
 
+POSTGRESQL: dict[str, set[str]] = {"heads": {"qj_claim"}}
+"""Those that only PostgreSQL has."""
+
 VALUES: dict[str, Any] = {
     "queue": "default", "limit": 200, "run": 49, "owner": "w1", "lease": 30.0, "max_retries": 3, "queues": "{}",
     "retries": "{}", "executedby": "w1", "history_input": 100, "id": "x", "fence": 1, "name": "n", "result": "r",
     "max_crashes": 2, "after": "", "reason": "r", "actor": "a", "cut": 100, "most": 1000, "seconds": 86400.0,
     "days": 90.0, "failed": True, "dedupe_retention": 604800.0, "notify": True, "job_id": "x",
+    "priorities": None, "floors": None,
     "status": None, "handler": None, "protocol": None, "since": None, "cursor": None, "failure": None,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("dialect", ["postgresql", "sqlite"])
 def test_every_statement_has_its_expectation(dialect: str) -> None:
-    assert {path.stem for path in (SQL / dialect).glob("*.sql")} == set(BY_INDEX)
+    known = set(BY_INDEX) if dialect == "sqlite" else {*BY_INDEX, *POSTGRESQL}
+    assert {path.stem for path in (SQL / dialect).glob("*.sql")} == known
 
 
 # --- PostgreSQL -----------------------------------------------------------------------------------------------------
@@ -133,6 +139,8 @@ def _argument(statement: Statement, name: str) -> str:
     if name in statement.columns and statement.name != "complete_one":
         each = "NULL" if name == "scheduledat" else "1"
         return f"'{{{','.join([each] * 200)}}}'"
+    if statement.name == "claim_by_floors" and name in ("priorities", "floors"):
+        return "'{3,2,1}'"
     value = "{a}" if statement.name == "notify" else VALUES.get(name, 1)
     return "NULL" if value is None else f"'{value}'"
 
@@ -144,11 +152,11 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("mode", ["custom", "generic"])
-@pytest.mark.parametrize("name", sorted(BY_INDEX))
+@pytest.mark.parametrize("name", sorted({**BY_INDEX, **POSTGRESQL}))
 async def test_postgresql_goes_by_index(hub_connection: Any, name: str, mode: str) -> None:
     found = list(nodes(await explain(hub_connection, load("hub.queue", "postgresql", name), mode)))
     used = {NAMES.get(node["Index Name"], node["Index Name"]) for node in found if "Index Name" in node}
-    assert used >= BY_INDEX[name]
+    assert used >= {**BY_INDEX, **POSTGRESQL}[name]
     scanned = [node["Relation Name"] for node in found if node["Node Type"] == "Seq Scan"]
     assert scanned == []
 
@@ -156,9 +164,21 @@ async def test_postgresql_goes_by_index(hub_connection: Any, name: str, mode: st
 @pytest.mark.parametrize("mode", ["custom", "generic"])
 async def test_a_claim_reads_its_candidates_in_the_order_of_the_index(hub_connection: Any, mode: str) -> None:
     plan = await explain(hub_connection, load("hub.queue", "postgresql", "claim"), mode)
-    (candidate,) = [node for node in nodes(plan) if node.get("Subplan Name") == "CTE candidate"]
-    kinds = [node["Node Type"] for node in nodes(candidate)]
+    (plain,) = [node for node in nodes(plan) if node.get("Subplan Name") == "CTE plain"]
+    kinds = [node["Node Type"] for node in nodes(plain) if node["Node Type"] != "Result"]
     assert kinds == ["Limit", "LockRows", "Index Scan"]
+
+
+@pytest.mark.parametrize("mode", ["custom", "generic"])
+async def test_a_claim_by_floors_begins_at_each(hub_connection: Any, mode: str) -> None:
+    statement = load("hub.queue", "postgresql", "claim")
+    given = msgspec.structs.replace(statement, name="claim_by_floors")
+    plan = await explain(hub_connection, given, mode)
+    (above,) = [node for node in nodes(plan) if node.get("Subplan Name") == "CTE above"]
+    (scan,) = [node for node in nodes(above) if node["Node Type"] == "Index Scan"]
+    assert scan["Index Name"] == "qj_claim"
+    assert "priority" in scan["Index Cond"]
+    assert "seq >" in scan["Index Cond"]
 
 
 @pytest.mark.parametrize("mode", ["custom", "generic"])

@@ -28,9 +28,9 @@ from hub.ingest.intake import Intake
 from hub.ingest.pressure import Pressure, PressureLimits
 from hub.ingest.route import RouteTable
 from hub.ports import Database
+from hub.queue.claims import StoreSettings
 from hub.queue.engine import Engine, EngineSettings
 from hub.queue.records import Records
-from hub.queue.store import StoreSettings
 from hub.queue.worker import PoolSettings
 from hub.telemetry import Metrics, NoMetrics
 

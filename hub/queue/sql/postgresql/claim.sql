@@ -4,12 +4,24 @@
 -- rows that follow it unbroken (they run one after another; the last of them holds the key's slot, which is unique).
 -- Any other row of the key met on the way is parked (gate 1) until the release after a finish opens it.
 -- The fence tells a stale snapshot from the locked row: without it a claim could park a row that nobody opens again.
+-- :priorities and :floors (both NULL: neither) name the priorities there are and where to go on in each: while an old
+-- snapshot is held elsewhere, the dead entries before that place would be walked anew by every claim (hub/queue/floors.py).
 -- Plan: qj_claim (queue, priority, seq), then the primary key. docs/claiming.md has the proofs and the figures.
-WITH candidate AS MATERIALIZED (
+WITH plain AS MATERIALIZED (
     SELECT id, orderingkey AS k, seq, fence FROM queue_jobs
-    WHERE COALESCE(queue, '') = :queue::text
+    WHERE :priorities::int[] IS NULL AND COALESCE(queue, '') = :queue::text
       AND active AND statusid IN (0, 1, 5, 7) AND (gate = 3 OR gate = 0 AND scheduledat IS NULL)
     ORDER BY priority DESC, seq LIMIT :limit::int FOR UPDATE SKIP LOCKED
+), above AS MATERIALIZED (
+    SELECT open.* FROM unnest(:priorities::int[], :floors::bigint[]) known (priority, floor) CROSS JOIN LATERAL (
+        SELECT id, orderingkey AS k, seq, fence FROM queue_jobs
+        WHERE COALESCE(queue, '') = :queue::text
+          AND active AND statusid IN (0, 1, 5, 7) AND (gate = 3 OR gate = 0 AND scheduledat IS NULL)
+          AND priority = known.priority AND seq > known.floor
+        ORDER BY seq LIMIT :limit::int FOR UPDATE SKIP LOCKED
+    ) open LIMIT :limit::int
+), candidate AS MATERIALIZED (
+    SELECT * FROM plain UNION ALL SELECT * FROM above
 ), head AS MATERIALIZED (
     SELECT c.id, c.k, c.seq FROM candidate c
     CROSS JOIN LATERAL (
