@@ -65,7 +65,6 @@ class Pump:
         self._stopping = False
         self._deadline = 0.0
         self._lost: Exception | None = None
-        self._subscribed: Sequence[str] = ()
         self._attempts = 0
 
     # --- life -------------------------------------------------------------------------------------------------------
@@ -131,7 +130,7 @@ class Pump:
 
     async def _connect(self) -> None:
         self._lost = None
-        self._subscribed = ()
+        self.state.topics = ()
         if self.state.state != "connecting":
             self.state.become("connecting")
         await self._bounded(self._adapter.connect(), "connect")
@@ -190,7 +189,7 @@ class Pump:
                 raise self._lost
             await self._subscribe()
             self.state.become("connected")
-            if not self._subscribed:
+            if not self.state.topics:
                 await self._stir.wait()
                 continue
             if not _reads(self._adapter):
@@ -201,9 +200,9 @@ class Pump:
 
     async def _subscribe(self) -> None:
         topics = sorted(set(self._topics())) if _reads(self._adapter) else []
-        if topics != self._subscribed and _reads(self._adapter):
+        if topics != self.state.topics and _reads(self._adapter):
             await self._bounded(self._adapter.subscribe(topics), "subscribe")
-            self._subscribed = topics
+            self.state.topics = topics
 
     async def _next(self, source: Source) -> Delivery | None:
         """The next delivery; None when something else is to be looked at first."""

@@ -5,7 +5,7 @@ Invariant: one line in the log for each change of state, none for an attempt tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from hub.errors import HubError
@@ -31,6 +31,8 @@ class AdapterState:
         self.received = 0
         self.quarantined = 0
         self.reconnects = 0
+        self.topics: Sequence[str] = ()
+        """What is subscribed to now."""
         self.published: Callable[[], int] = lambda: 0
         self.lag: Callable[[], Mapping[str, int]] = dict
         self._connections = 0
