@@ -16,8 +16,9 @@ from tests.servers.service import Service, Unavailable, free_port
 
 INSTALL = "ActiveMQ is not installed: run `sh scripts/servers.sh` (it needs Java, Maven and a network, once)"
 USER, PASSWORD = "hub", "se:cret\\1"
+"""The signs of the password have a meaning in every STOMP frame but that of the log-in."""
 GUEST, GUEST_PASSWORD = "guest", "guest"
-"""May read and write everything but destinations that begin with `closed.`."""
+"""May read and write what begins with `tests.`, and nothing else."""
 
 _JAVA = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 _MAIN = "org.apache.activemq.console.command.ShellCommand"
@@ -77,7 +78,7 @@ class ActiveMqService(Service):
         rights = "".join(
             _tag("authorizationEntry", {kind: pattern, "read": who, "write": who, "admin": who})
             for kind in ("queue", "topic")
-            for pattern, who in ((">", "hubs,guests"), ("closed.>", "hubs"))
+            for pattern, who in ((">", "hubs"), ("tests.>", "hubs,guests"))
         )
         broker = {
             "xmlns": "http://activemq.apache.org/schema/core",
