@@ -41,14 +41,16 @@ class Outlet:
         """How many messages were sent."""
         return self._receipts
 
-    async def send(self, message: Outgoing) -> None:
-        """Returns on the receipt. Raises Snooze while nothing can be sent, Transient and Permanent as the adapter."""
+    async def send(self, message: Outgoing) -> object:
+        """Returns on the receipt, with the receiver's own answer if there is one.
+
+        Raises Snooze while nothing can be sent, Transient and Permanent as the adapter."""
         self._require_ready(message.to)
         admission = self.circuit.admit(self._clock.monotonic())
         if admission.wait:
             raise Snooze(self._jittered(admission.wait), f"{message.to} has failed again and again; it rests")
         try:
-            await self._sink.send(message)
+            answer = await self._sink.send(message)
         except Permanent:
             self.circuit.succeeded()  # refused by somebody who is there
             raise
@@ -59,6 +61,7 @@ class Outlet:
             raise
         self.circuit.succeeded()
         self._receipts += 1
+        return answer
 
     def _require_ready(self, name: str) -> None:
         if self._ready():

@@ -25,15 +25,16 @@ def handlers(outlets: Mapping[str, Outlet]) -> list[Callable[..., Any]]:
     """The handler, bound to the ways out of this hub by their names (looked up anew for each message)."""
 
     @handler(PUBLISH_HANDLER, queue=PUBLISH_QUEUE, timeout=60)
-    async def publish(job: Job) -> dict[str, str]:
-        """Send the payload to the adapter and topic that the metadata names."""
+    async def publish(job: Job) -> dict[str, Any]:
+        """Send the payload to the adapter and topic that the metadata names; what the receiver answers is kept."""
         message = outgoing(job)
         outlet = outlets.get(message.to)
         if outlet is None:
             known = ", ".join(sorted(outlets)) or "none"
             raise Permanent(f"metadata.to: there is no adapter {message.to!r} that sends (there are: {known})")
-        await outlet.send(message)
-        return {"to": message.to, "topic": message.topic}
+        answer = await outlet.send(message)
+        receipt = {"to": message.to, "topic": message.topic}
+        return receipt if answer is None else {**receipt, "answer": answer}
 
     return [publish]
 

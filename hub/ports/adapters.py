@@ -124,9 +124,10 @@ class Source(Connected, Protocol):
 class Sink(Connected, Protocol):
     """An adapter that the hub sends through."""
 
-    async def send(self, message: Outgoing) -> None:
-        """Returns on the receiver's receipt; called concurrently. Raises Transient to be tried again (not connected,
-        no receipt in time), Permanent for a message that can never be sent."""
+    async def send(self, message: Outgoing) -> object:
+        """Returns on the receiver's receipt; called concurrently. What a receiver answers by itself (JSON's values) is
+        kept in the job's result; None where a receipt says no more than that. Raises Transient to be tried again (not
+        connected, no receipt in time), Permanent for a message that can never be sent."""
         ...
 
 
@@ -150,7 +151,7 @@ class Listener(Adapter, Protocol):
         """Say good-bye to the clients. Tolerates never-started and twice."""
         ...
 
-    async def send(self, message: Outgoing) -> None:
+    async def send(self, message: Outgoing) -> object:
         """As `Sink.send`."""
         ...
 
