@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from types import ModuleType
 from typing import Any
 
 import msgspec
 
+from hub.cache import CacheSettings
 from hub.clock import SystemClock
 from hub.db.engine import open_database
 from hub.db.settings import DatabaseSettings
 from hub.handlers.registry import Registry
+from hub.locking import Sharing
 from hub.ports import Database
 from hub.queue.claims import StoreSettings
-from hub.queue.engine import Engine, EngineSettings
+from hub.queue.engine import Engine, EngineSettings, Shared
 from hub.queue.executor import ExecutorSettings
 from hub.queue.store import Store
 from hub.queue.upkeep import UpkeepSettings
@@ -25,7 +27,8 @@ from hub.telemetry.metrics import NoMetrics
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
     """How a worker works. Durations in seconds. `max_crashes` is out of reach: what is innocent must not be failed,
-    however often a fault hits it; tests of poison say another. `exclusive`: take the lock of a SQLite file."""
+    however often a fault hits it; tests of poison say another. `exclusive`: take the lock of a SQLite file.
+    `cache`: an address of Redis or Memcached."""
 
     owner: str = "worker"
     workers: int = 10
@@ -39,13 +42,25 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     shutdown_timeout: float = 10.0
     pool: int = 8
     exclusive: bool = True
+    cache: str | None = None
+    cache_timeout: float = 0.5
 
 
-def build(url: str, work: Work, handlers: Iterable[Callable[..., Any] | ModuleType]) -> tuple[Database, Engine]:
-    """Neither of them started. `handlers` are functions, or modules that hold some."""
+def share(work: Work, database: Database) -> Sharing:
+    """Its part in the cache, if it has one; not started."""
+    adapter = (work.cache or "").partition("://")[0]
+    settings = CacheSettings(adapter=adapter, url=work.cache, timeout=work.cache_timeout) if work.cache else None
+    return Sharing(settings, work.owner, SystemClock(), notify=database.dialect != "postgresql")
+
+
+def build(
+    url: str, work: Work, handlers: Iterable[Callable[..., Any] | ModuleType]
+) -> tuple[Database, Sharing, Engine]:
+    """None of them started. `handlers` are functions, or modules that hold some."""
     clock = SystemClock()
     settings = DatabaseSettings(pool=work.pool, transaction_timeout=work.transaction_timeout, exclusive=work.exclusive)
     database = open_database(url, settings, clock)
+    sharing = share(work, database)
     registry = Registry()
     for one in handlers:
         if isinstance(one, ModuleType):
@@ -69,23 +84,24 @@ def build(url: str, work: Work, handlers: Iterable[Callable[..., Any] | ModuleTy
             executor=ExecutorSettings(default_timeout=work.default_timeout),
             upkeep=UpkeepSettings(poll_interval=work.poll_interval, rescue_interval=work.rescue_interval),
         ),
+        Shared(sharing.locks, sharing.channels),
     )
-    return database, engine
+    return database, sharing, engine
 
 
 @asynccontextmanager
 async def running(url: str, work: Work, handlers: Iterable[Callable[..., Any] | ModuleType]) -> AsyncIterator[Engine]:
     """The engine at work in this process, drained at the end."""
-    database, engine = build(url, work, handlers)
-    await database.start()
-    try:
+    database, sharing, engine = build(url, work, handlers)
+    async with AsyncExitStack() as started:
+        await database.start()
+        started.push_async_callback(database.stop)
+        await sharing.start()
+        started.push_async_callback(sharing.stop)
         await engine.start()
-        try:
-            yield engine
-        finally:
-            await engine.stop()
-    finally:
-        await database.stop()
+        started.push_async_callback(engine.stop)
+        sharing.listen()
+        yield engine
 
 
 @asynccontextmanager
