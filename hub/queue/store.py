@@ -111,7 +111,7 @@ class Store:
         answer = await self._database.run_behind(cursor, *work)
         if answer is None:
             return None
-        fresh = {row[0] for row in answer} if apart else set()
+        fresh = {row[0] for row in answer if row[0] is not None} if apart else set()
         return fresh.union(job.id for job in plain) if quick else fresh
 
     async def refused(self, jobs: Sequence[NewJob]) -> dict[str, str]:

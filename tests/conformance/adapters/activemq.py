@@ -33,14 +33,7 @@ class ActiveMq:
         self._open = AsyncExitStack()
 
     def settings(self) -> dict[str, Any]:
-        return {
-            "type": "activemq",
-            "url": self._service.url,
-            "username": USER,
-            "password": PASSWORD,
-            "heartbeat": 1.0,
-            "receipt_timeout": 10.0,
-        }
+        return self._service.adapter(heartbeat=1.0, receipt_timeout=10.0)
 
     async def topic(self) -> str:
         return f"/queue/conformance.{os.getpid()}.{next(_numbers)}"
