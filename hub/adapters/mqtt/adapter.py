@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import msgspec
+from paho.mqtt.reasoncodes import ReasonCode
 
 from hub.adapters.mqtt import refusals
-from hub.adapters.mqtt.connection import Connection
+from hub.adapters.mqtt.connection import ANSWER_TIMEOUT, Answer, Connection
 from hub.adapters.mqtt.filters import SHARE, Filters, candidates, shared
 from hub.adapters.mqtt.identity import Place, sender_id
 from hub.adapters.mqtt.inbox import Inbox
@@ -87,7 +89,7 @@ class MqttAdapter:
         self._session = _Session(connection, inbox, set(known))
         if settings.birth is not None:
             try:
-                await self._announce(connection, settings.birth)
+                await self._announce(self._session, settings.birth)
             except BaseException:
                 await self.close()
                 raise
@@ -118,14 +120,14 @@ class MqttAdapter:
         session.wanted = Filters(wanted)
         gone = sorted(session.granted.difference(wanted))
         for chunk in _chunks(gone):
-            await session.connection.unsubscribe(chunk)
+            session.connection.unsubscribe(chunk)
             session.granted.difference_update(chunk)
         for chunk in _chunks([one for one in wanted if one not in session.granted]):
-            reasons = await session.connection.subscribe(chunk)
-            for one, reason in zip(chunk, reasons, strict=False):
+            answer = session.connection.subscribe(chunk)
+            answer.add_done_callback(partial(self._judge, session, chunk))
+            for one, reason in zip(chunk, await self._answered(session, answer), strict=False):
                 if reason.is_failure:
                     raise refusals.subscribing(reason, one, settings)
-                session.granted.add(one)
 
     async def read(self) -> Delivery:
         while True:
@@ -153,6 +155,39 @@ class MqttAdapter:
 
     async def send(self, message: Outgoing) -> None:
         await self._sender.send(message)
+
+    # --- what the broker answers ------------------------------------------------------------------------------------
+
+    async def _answered(self, session: _Session, answer: Answer) -> list[ReasonCode]:
+        """The answer, if it comes before so many messages of the session that no more is read; else nothing. Raises
+        Transient."""
+        full = asyncio.ensure_future(session.inbox.filled.wait())
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                await asyncio.wait((answer, full), return_when=asyncio.FIRST_COMPLETED)
+        except TimeoutError as error:
+            raise Transient(f"{self._settings.address.text} has not answered for {ANSWER_TIMEOUT:.0f} s") from error
+        finally:
+            full.cancel()
+        return answer.result() if answer.done() else []
+
+    def _judge(self, session: _Session, filters: Sequence[str], answer: Answer) -> None:
+        """Remember what was granted. A refusal that comes late, behind messages, ends the connection."""
+        if answer.cancelled() or answer.exception() is not None:
+            return
+        for one, reason in zip(filters, answer.result(), strict=False):
+            if reason.is_failure:
+                session.connection.abort(str(refusals.subscribing(reason, one, self._settings)))
+                return
+            session.granted.add(one)
+
+    async def _announce(self, session: _Session, message: Announcement) -> None:
+        """Raises as `connect` does."""
+        body = message.payload.encode()
+        receipt = session.connection.publish(message.topic, body, message.qos, message.retain)
+        for reason in await self._answered(session, receipt):
+            if reason.is_failure:
+                raise refusals.publishing(reason, message.topic, self._settings)
 
     # --- the rest ---------------------------------------------------------------------------------------------------
 
@@ -216,7 +251,8 @@ class MqttAdapter:
                 ended += [one for one, reason in zip(chunk, reasons, strict=False) if reason.value == 0]
         except Transient:
             return  # the next stray message begins again
-        _log.warning("a subscription of before was ended", adapter=self.name, topic=topic, ended=ended or None)
+        if ended:
+            _log.warning("a subscription of an earlier configuration was ended", adapter=self.name, filters=ended)
 
     def _say_goodbye(self, connection: Connection) -> None:
         """The broker sends the will of those only that vanish; who leaves in order sends it himself. Written before
@@ -228,13 +264,6 @@ class MqttAdapter:
             connection.publish(will.topic, will.payload.encode(), will.qos, will.retain)
         except HubError as error:
             _log.warning("the last message was not sent", adapter=self.name, error=str(error))
-
-    async def _announce(self, connection: Connection, message: Announcement) -> None:
-        """Raises as `connect` does."""
-        receipt = connection.publish(message.topic, message.payload.encode(), message.qos, message.retain)
-        reason = (await receipt)[0]
-        if reason.is_failure:
-            raise refusals.publishing(reason, message.topic, self._settings)
 
 
 def _receive(connection: Connection, inbox: Inbox, arrived: Arrived) -> None:

@@ -36,6 +36,8 @@ _TURN = 64
 _PINGREQ, _DISCONNECT = b"\xc0\x00", b"\xe0\x00"
 _FOREVER = 0xFFFF_FFFF
 
+Answer = asyncio.Future[list[ReasonCode]]
+"""The broker's reason codes; fails with Transient when the connection is lost before they come."""
 Receive = Callable[[Arrived], None]
 properties_of: Callable[[int], Any] = Properties
 """paho's properties of a type of packet: attributes by name, checked when they are set."""
@@ -76,7 +78,7 @@ class Connection:
         self._settings = settings
         self._receive = receive
         self._loop = asyncio.get_running_loop()
-        self._waiting: dict[int, asyncio.Future[list[ReasonCode]]] = {}
+        self._waiting: dict[int, Answer] = {}
         self._granted: asyncio.Future[Granted] = self._loop.create_future()
         self._written = asyncio.Event()
         self._fd: int | None = None
@@ -129,8 +131,9 @@ class Connection:
 
     # --- talk -------------------------------------------------------------------------------------------------------
 
-    async def subscribe(self, filters: list[str]) -> list[ReasonCode]:
-        """One code for each filter. Raises Permanent for a filter that is none."""
+    def subscribe(self, filters: list[str]) -> Answer:
+        """One code for each filter. Raises Transient, and Permanent for a filter that is none."""
+        self._must_live()
         settings = self._settings
         try:
             if settings.five:
@@ -141,16 +144,15 @@ class Connection:
                 _, mid = self._client.subscribe([(one, int(settings.qos)) for one in filters])
         except ValueError as error:
             raise Permanent(f"one of the topics {', '.join(map(repr, filters))} is no topic filter: {error}") from error
-        return await self._answer(mid)
+        return self._expect(mid)
 
-    async def unsubscribe(self, filters: list[str]) -> list[ReasonCode]:
-        """One code for each filter in MQTT 5, none before."""
+    def unsubscribe(self, filters: list[str]) -> Answer:
+        """One code for each filter in MQTT 5, none before. Raises Transient."""
+        self._must_live()
         _, mid = self._client.unsubscribe(filters)
-        return await self._answer(mid)
+        return self._expect(mid)
 
-    def publish(
-        self, topic: str, body: bytes, qos: int, retain: bool, properties: Properties | None = None
-    ) -> asyncio.Future[list[ReasonCode]]:
+    def publish(self, topic: str, body: bytes, qos: int, retain: bool, properties: Properties | None = None) -> Answer:
         """The answer is the broker's PUBACK; with QoS 0, that it was written to the socket. Raises Permanent for what
         is no message. paho's own word on it (`rc`) is no answer: it also queues what it says it could not send."""
         self._must_live()
@@ -290,9 +292,7 @@ class Connection:
         except Exception as error:  # whatever a broker has sent to bring this about, the hub goes on
             self._lose(f"{type(error).__name__}: {error}")
             return
-        if code == MQTTErrorCode.MQTT_ERR_PROTOCOL:
-            self._lose("the broker has sent what is no MQTT")
-        elif code != MQTTErrorCode.MQTT_ERR_SUCCESS:
+        if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
             self._ended(refusals.ended(None, False, self._settings, self.client_id))
 
     def _want_write(self, wanted: bool) -> None:
@@ -376,8 +376,10 @@ class Connection:
 
     # --- answers ----------------------------------------------------------------------------------------------------
 
-    def _expect(self, mid: int) -> asyncio.Future[list[ReasonCode]]:
-        answer: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
+    def _expect(self, mid: int | None) -> Answer:
+        if mid is None:
+            raise self._ended(refusals.ended(None, False, self._settings, self.client_id))
+        answer: Answer = self._loop.create_future()
         self._waiting[mid] = answer
         return answer
 
@@ -386,17 +388,6 @@ class Connection:
         answer = self._waiting.pop(mid, None)
         if answer is not None and not answer.done():
             answer.set_result(reasons)
-
-    async def _answer(self, mid: int | None) -> list[ReasonCode]:
-        self._must_live()
-        if mid is None:
-            raise self._ended(refusals.ended(None, False, self._settings, self.client_id))
-        try:
-            async with asyncio.timeout(ANSWER_TIMEOUT):
-                return await self._expect(mid)
-        except TimeoutError as error:
-            text = f"{self._settings.address.text} has not answered for {ANSWER_TIMEOUT:.0f} s"
-            raise self._ended(Transient(text)) from error
 
     def _must_live(self) -> None:
         if self.fault is not None:

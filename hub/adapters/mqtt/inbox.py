@@ -25,6 +25,7 @@ class Inbox:
         self._held = 0
         self._bytes = 0
         self.changed = asyncio.Event()
+        self.filled = asyncio.Event()
 
     @property
     def held(self) -> int:
@@ -39,6 +40,8 @@ class Inbox:
         self._held += 1
         self._bytes += arrived.size
         self.changed.set()
+        if self.full:
+            self.filled.set()
 
     def take(self) -> list[Arrived]:
         """Everything that waits, up to the limit."""
@@ -56,3 +59,5 @@ class Inbox:
         """They are acknowledged."""
         self._held -= len(taken)
         self._bytes -= sum(one.size for one in taken)
+        if not self.full:
+            self.filled.clear()

@@ -16,7 +16,7 @@ from hub.errors import Permanent, Transient
 
 UNSUPPORTED_VERSION, BAD_CLIENT_ID, BAD_PASSWORD, NOT_AUTHORIZED = 0x84, 0x85, 0x86, 0x87
 TAKEN_OVER, PACKET_TOO_LARGE, QUOTA = 0x8E, 0x95, 0x97
-_UNSPECIFIED, _BANNED, _BAD_METHOD, _BAD_FILTER, _BAD_TOPIC = 0x80, 0x8A, 0x8C, 0x8F, 0x90
+_UNSPECIFIED, _PROTOCOL_ERROR, _BANNED, _BAD_METHOD, _BAD_FILTER, _BAD_TOPIC = 0x80, 0x82, 0x8A, 0x8C, 0x8F, 0x90
 _BAD_FORMAT, _NO_RETAIN, _NO_QOS, _NO_SHARED, _NO_WILDCARD = 0x99, 0x9A, 0x9B, 0x9E, 0xA2
 
 _LASTING = frozenset(
@@ -62,6 +62,8 @@ def unreachable(error: Exception, settings: MqttSettings) -> Permanent | Transie
         return Permanent(f"no websocket at {broker}{address.path}: check the path in url")
     if isinstance(error, ConnectionRefusedError):
         return Transient(f"nobody listens at {broker}: is the broker running?")
+    if isinstance(error, ConnectionResetError):
+        return unanswered(settings)
     if isinstance(error, TimeoutError):
         return Transient(f"no answer from {broker} within the time given: is the broker running?")
     return Transient(f"no connection to {broker}: {error}")
@@ -87,8 +89,9 @@ def ended(reason: ReasonCode | None, said: bool, settings: MqttSettings, client_
         )
     if said and reason is not None:
         return Transient(f"the broker {broker} has ended the connection: {reason}")
-    if settings.five:
-        return Transient(f"the connection to {broker} was lost")
+    if reason is not None and reason.value == _PROTOCOL_ERROR:
+        return Transient(f"the broker {broker} has sent what is no MQTT {settings.version}")
+    # Not every broker says so when it gives a session to somebody else: Mosquitto 2.0.11 just hangs up.
     return Transient(
         f"the connection to {broker} was lost; if that repeats, another client may use client_id {client_id!r}"
     )

@@ -45,6 +45,8 @@ class Sender:
     async def send(self, message: Outgoing) -> None:
         """Returns on the broker's receipt. Raises Transient and Permanent."""
         topic, retain = _fit(message.topic, "topic"), _retain(message)
+        if not topic:
+            raise Permanent("topic: a message needs one")
         properties = self._properties(message)
         size = len(topic.encode()) + len(message.body) + _ROOM + (len(properties.pack()) if properties else 0)
         connection = await self._connected()
