@@ -21,7 +21,7 @@ from hub.ports.adapters import (
     Source,
 )
 from hub.ports.cache import Cache, Channels, Locks
-from hub.ports.database import Bulk, Call, Database, JobShare, JobTransaction, Row, Rows, Runner, Statement
+from hub.ports.database import Bulk, Call, Database, JobScope, JobShare, JobTransaction, Row, Rows, Runner, Statement
 from hub.ports.jobs import Attempt, Defaults
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "Features",
     "Follow",
     "Identity",
+    "JobScope",
     "JobShare",
     "JobTransaction",
     "Listener",

@@ -62,11 +62,14 @@ class Runner(Protocol):
     async def run(self, statement: Statement, rows: Rows = (), /, **scalars: Any) -> list[Row]: ...
 
 
-class JobShare(Protocol):
-    """One job's part of a transaction that several jobs use one after another; used as its own would be."""
+class JobScope(Protocol):
+    """A transaction as one job sees it, its own or one that it shares: nothing until its first use, ended by the hub
+    alone."""
 
     @property
-    def connection(self) -> AsyncConnection: ...
+    def connection(self) -> AsyncConnection:
+        """`job.db`: its first use opens the transaction. The handler can neither commit nor roll back."""
+        ...
 
     @property
     def opened(self) -> bool:
@@ -74,14 +77,27 @@ class JobShare(Protocol):
         ...
 
     @property
+    def violation(self) -> Exception | None:
+        """What the handler did that it must not do, though it swallowed the error: the attempt has failed."""
+        ...
+
+    async def driver(self) -> Any:
+        """The driver's own connection of this transaction, for handlers that count microseconds."""
+        ...
+
+    async def rollback(self) -> None:
+        """The job has ended and failed. Undoes everything of a transaction of its own; what becomes of a shared one is
+        not its to say. Harmless when never opened or ended already. Never raises for a lost connection."""
+        ...
+
+
+class JobShare(JobScope, Protocol):
+    """One job's part of a transaction that several jobs use one after another."""
+
+    @property
     def waits(self) -> bool:
         """Whether the job waits for the database at this moment."""
         ...
-
-    @property
-    def violation(self) -> Exception | None: ...
-
-    async def driver(self) -> Any: ...
 
     async def keep(self) -> None:
         """The job has ended well. Raises what forbids to keep what it did; HandlerEndedTransaction without a
@@ -93,30 +109,9 @@ class JobShare(Protocol):
         DatabaseUnavailable when the connection is gone, as it is after a statement was cut short."""
         ...
 
-    async def rollback(self) -> None:
-        """The job has ended; what becomes of the transaction is not its to say. Harmless when repeated."""
-        ...
 
-
-class JobTransaction(Protocol):
-    """One job's own transaction: nothing until its first use, ended by the hub alone."""
-
-    @property
-    def connection(self) -> AsyncConnection:
-        """`job.db`: its first use opens the transaction. The handler can neither commit nor roll back."""
-        ...
-
-    @property
-    def opened(self) -> bool: ...
-
-    @property
-    def violation(self) -> Exception | None:
-        """What the handler did that it must not do, though it swallowed the error: the attempt has failed."""
-        ...
-
-    async def driver(self) -> Any:
-        """The driver's own connection of this transaction, for handlers that count microseconds."""
-        ...
+class JobTransaction(JobScope, Protocol):
+    """One job's own transaction, or that of several."""
 
     async def run(self, statement: Statement, rows: Rows = (), /, **scalars: Any) -> list[Row]:
         """Run a statement of the hub inside the transaction, opening it if need be."""
@@ -140,10 +135,6 @@ class JobTransaction(Protocol):
 
         False: it answered fewer (a fence was lost); everything is rolled back. Raises as `commit_with` does.
         """
-        ...
-
-    async def rollback(self) -> None:
-        """Undo everything and end; harmless when never opened or ended already. Never raises for a lost connection."""
         ...
 
 

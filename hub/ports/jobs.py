@@ -9,14 +9,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from hub.model import NewJob
-from hub.ports.database import JobTransaction
+from hub.ports.database import JobScope
 
 
 class Attempt(Protocol):
     """What a handler's Job asks of the executor that runs it."""
 
     @property
-    def transaction(self) -> JobTransaction: ...
+    def transaction(self) -> JobScope: ...
 
     def enqueue(self, job: NewJob) -> None:
         """Remember a row to be inserted in the job's transaction when it finishes."""

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from hub.errors import LeaseLost, StepInsideTransaction
 from hub.model import Claim, NewJob, Settlement
-from hub.ports import JobTransaction
+from hub.ports import JobScope
 from hub.queue.steps import Steps
 
 Completer = Callable[[Sequence[tuple[Claim, Settlement]]], Awaitable[set[str]]]
@@ -35,12 +35,13 @@ class Host(Protocol):
 
     steps: Steps
 
-    def begin(self, attempt: Attempt) -> JobTransaction: ...
+    def begin(self, attempt: Attempt) -> JobScope: ...
 
 
 class Attempt:
     """See hub.ports.Attempt for what the handler's Job asks of it.
 
+    `stepless`: its transaction is shared with other jobs, so that it has no steps.
     `leased` is when its lease was last renewed and `deadline` when its handler has to be through (monotonic seconds).
     `unwritten`: its end waits in the settler. `final` tells, once it has ended, that the job has ended with it: the
     next of its ordering key may run. `completer`, if given, writes its completion where it would go with others.
@@ -65,6 +66,7 @@ class Attempt:
         "outbound",
         "share",
         "started",
+        "stepless",
         "stop",
         "timeout",
         "unwritten",
@@ -87,10 +89,11 @@ class Attempt:
         self.final = False
         self.unwritten = False
         self.isolation: str | None = None
+        self.stepless = False
         self.completer: Completer | None = None
         self.waits: Callable[[], None] | None = None
         self._host = host
-        self._transaction: JobTransaction | None = None
+        self._transaction: JobScope | None = None
         self._steps: dict[str, str | None] | None = None
         self._task: asyncio.Task[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -98,7 +101,7 @@ class Attempt:
     # --- asked by the handler's Job ---------------------------------------------------------------------------------
 
     @property
-    def transaction(self) -> JobTransaction:
+    def transaction(self) -> JobScope:
         if self._transaction is None:
             self._transaction = self._host.begin(self)
         return self._transaction
@@ -109,6 +112,8 @@ class Attempt:
         self.outbound.append(job)
 
     async def step(self, name: str, call: Callable[[], Awaitable[Any]]) -> Any:
+        if self.stepless:
+            raise StepInsideTransaction(f"step {name!r}: the jobs of {self.claim.handler} share a transaction")
         if self.in_transaction:
             raise StepInsideTransaction(
                 f"step {name!r} came after the first use of job.db: steps are remembered outside the job's transaction"
@@ -137,7 +142,7 @@ class Attempt:
         return self._transaction is not None and self._transaction.opened
 
     @property
-    def used_transaction(self) -> JobTransaction | None:
+    def used_transaction(self) -> JobScope | None:
         """The transaction, if the handler ever asked for it."""
         return self._transaction
 
@@ -150,10 +155,10 @@ class Attempt:
         """Whether it was told to end, whether or not it has."""
         return self.stop is not None
 
-    def suspended(self) -> None:
-        """The handler waits for something: from now on it can be stopped, and its time runs out."""
+    def suspended(self, *, timed: bool = True) -> None:
+        """The handler waits for something: from now on it can be stopped, and (if `timed`) its time runs out."""
         self._task = asyncio.current_task()
-        if self.deadline is not None:
+        if timed and self.deadline is not None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(self.timeout, self.halt, Stop.TIMEOUT)
         if self.stop is not None:
@@ -179,8 +184,10 @@ class Attempt:
         if self._task is not None:
             self._cancel()
 
-    def renew_run(self) -> None:
-        """Forget what a re-run of the same attempt must not inherit."""
+    def renew_run(self, host: Host | None = None) -> None:
+        """Forget what a re-run of the same attempt must not inherit; `host`: who runs it from now on."""
+        if host is not None:
+            self._host = host
         self._transaction = None
         self.completer = None
         self.outbound = None

@@ -12,21 +12,30 @@ from typing import Any
 
 
 class Drive:
-    """`await Drive(coroutine, suspended)`: like `await coroutine`, and `suspended()` is called at its first wait."""
+    """`await Drive(coroutine, suspended)`: like `await coroutine`, and `suspended()` is called at its first wait; so is
+    `watch`, if given, at each."""
 
-    __slots__ = ("_coroutine", "_suspended")
+    __slots__ = ("_coroutine", "_suspended", "_watch")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], suspended: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        suspended: Callable[[], None],
+        watch: Callable[[], None] | None = None,
+    ) -> None:
         self._coroutine = coroutine
         self._suspended = suspended
+        self._watch = watch
 
     def __await__(self) -> Generator[Any, Any, Any]:
         run = copy_context().run
-        send, throw = self._coroutine.send, self._coroutine.throw
+        send, throw, watch = self._coroutine.send, self._coroutine.throw, self._watch
         try:
             waited_for = run(send, None)
             self._suspended()
             while True:
+                if watch is not None:
+                    watch()
                 try:
                     answer = yield waited_for
                 except BaseException as error:

@@ -19,6 +19,7 @@ from hub.queue.attempt import Held, Stop
 from hub.queue.claims import StoreSettings
 from hub.queue.executor import Executor, ExecutorSettings
 from hub.queue.group_commit import GroupCommit
+from hub.queue.grouping import Grouping
 from hub.queue.heartbeat import Heartbeat
 from hub.queue.job_locks import JobLocks
 from hub.queue.settler import Settler
@@ -69,7 +70,10 @@ class Engine:
         self.commit = GroupCommit(self.store, self.woken)
         self.settler = Settler(self.store, self._held, clock, metrics, self._woken_here, self.woken, admission)
         executor = Executor(registry, self.store, self.settler, database, clock, settings.executor)
-        self.pool = WorkerPool(self.store, executor, self.settler, self._held, clock, metrics, settings.pool, admission)
+        grouping = Grouping(executor, self.store, self.settler, self._held, database, clock)
+        self.pool = WorkerPool(
+            self.store, executor, grouping, self.settler, self._held, clock, metrics, settings.pool, admission
+        )
         self.heartbeat = Heartbeat(database, self.store, self._held, clock, locks)
         self.upkeep = Upkeep(self.store, self.pool, self._held, clock, settings.upkeep)
         metrics.watch("hub_jobs_running", "Jobs that run now", "queue", lambda: self._gauge("running"))

@@ -8,38 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import traceback
+from collections.abc import Callable
+from typing import cast
 
 import msgspec
 
 from hub.clock import Clock
-from hub.errors import (
-    Cancel,
-    DatabaseUnavailable,
-    HubError,
-    JobTimeout,
-    LeaseLost,
-    Permanent,
-    Retry,
-    Snooze,
-    TransactionConflict,
-)
+from hub.errors import DatabaseUnavailable, HubError, Permanent, TransactionConflict
 from hub.handlers.job import Job
 from hub.handlers.registry import Entry, Registry
 from hub.model import FINAL, Settlement
-from hub.ports import Database, JobTransaction
+from hub.ports import Database, JobScope, JobTransaction
 from hub.queue.attempt import Attempt, Stop
 from hub.queue.drive import Drive
+from hub.queue.ending import LOST, RERUN, Endings, Lost, Recorded, Rerun, describe
 from hub.queue.settler import Settler
 from hub.queue.steps import Steps
 from hub.queue.store import Store
-from hub.transitions import Cancelled, Completed, Failed, Outcome, Returned, Rules, Snoozed, Unknown, decide
+from hub.transitions import Cancelled, Completed, Failed, Outcome, Returned, Rules, Snoozed, Unknown
 
 _log = logging.getLogger("hub.queue")
 
 _RERUNS = 3
-_ERROR_LIMIT = 8000
-_DEFAULT_RULES = Rules()
 
 
 class ExecutorSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,18 +37,6 @@ class ExecutorSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     default_timeout: float = 300.0
     unknown_handler_after: float = 3600.0
-
-
-class _Lost:
-    """The lease was lost: there is nothing to record."""
-
-
-class _Rerun:
-    """The server asked for the whole transaction once more."""
-
-
-LOST, RERUN = _Lost(), _Rerun()
-Recorded = Outcome | _Lost | _Rerun
 
 
 class Executor:
@@ -79,23 +57,23 @@ class Executor:
         self._database = database
         self._clock = clock
         self._settings = settings
-        self._unknown = Rules(unknown_handler_after=settings.unknown_handler_after)
+        self.endings = Endings(database, clock, Rules(unknown_handler_after=settings.unknown_handler_after))
         self.steps = Steps(database)
 
     async def execute(self, attempt: Attempt) -> bool:
         """Run an attempt to its end; True if the next job of its ordering key may start."""
-        entry = self._start(attempt)
+        entry = self.start(attempt)
         for _ in range(_RERUNS):
-            outcome = await self._process(entry, attempt)
+            outcome = await self.process(entry, attempt)
             recorded = await self._record(entry, attempt, outcome)
-            if not isinstance(recorded, _Rerun):
+            if not isinstance(recorded, Rerun):
                 break
             attempt.renew_run()
         else:
             self.settle(attempt, Returned(), entry)
         return attempt.final
 
-    def begin(self, attempt: Attempt) -> JobTransaction:
+    def begin(self, attempt: Attempt) -> JobScope:
         """The transaction of an attempt; opened at its first use, after the job before it in its key is written."""
         return self._database.begin_job(f"{attempt.claim.handler} {attempt.claim.id}", attempt.after, attempt.isolation)
 
@@ -112,13 +90,28 @@ class Executor:
 
     def settle(self, attempt: Attempt, outcome: Outcome, entry: Entry | None) -> None:
         """Decide what becomes of the job, and hand it to the settler."""
-        settlement = self._settlement(attempt, outcome, entry)
+        self.put(attempt, self.endings.settlement(attempt, outcome, entry))
+
+    def put(self, attempt: Attempt, settlement: Settlement) -> None:
+        """Hand a decided end to the settler."""
         attempt.final = settlement.statusid in FINAL
         self._settler.put(attempt, settlement)
 
+    def end(self, attempt: Attempt, outcome: Recorded, entry: Entry | None) -> None:
+        """Settle an attempt of which nothing is left in a transaction, or lose it."""
+        if isinstance(outcome, Outcome):
+            self.settle(attempt, outcome, entry)
+        else:
+            self._settler.lose(attempt)
+
+    def entry(self, attempt: Attempt) -> Entry | None:
+        """Its handler, if there is one here."""
+        return self._registry.find(attempt.claim)
+
     # --- started ----------------------------------------------------------------------------------------------------
 
-    def _start(self, attempt: Attempt) -> Entry | None:
+    def start(self, attempt: Attempt) -> Entry | None:
+        """The handler for it, and its time begins."""
         claim = attempt.claim
         entry = self._registry.find(claim)
         attempt.started = now = self._clock.monotonic()
@@ -127,68 +120,34 @@ class Executor:
         )
         attempt.deadline = now + attempt.timeout
         attempt.executionid = self._clock.new_id()
-        attempt.isolation = entry.isolation if entry is not None else None
+        if entry is not None:
+            attempt.isolation = entry.isolation
+            attempt.stepless = entry.grouped
         return entry
 
     # --- processed --------------------------------------------------------------------------------------------------
 
-    async def _process(self, entry: Entry | None, attempt: Attempt) -> Recorded:
+    async def process(self, entry: Entry | None, attempt: Attempt, watch: Callable[[], None] | None = None) -> Recorded:
+        """Run the handler; `watch` is called whenever it waits."""
         claim = attempt.claim
         if attempt.halted():
-            return self._stopped(attempt)
+            return self.endings.stopped(attempt)
         if entry is None:
             return Unknown(f"no handler {claim.handler!r} is registered here")
         try:
-            result = await Drive(entry.call(Job(claim, attempt, self._clock)), attempt.suspended)
+            result = await Drive(entry.call(Job(claim, attempt, self._clock)), attempt.suspended, watch)
             outcome: Recorded = Completed(entry.encode_result(result))
         except asyncio.CancelledError:
-            outcome = self._stopped(attempt) if attempt.halted() else Failed("the handler cancelled itself")
+            outcome = self.endings.stopped(attempt) if attempt.halted() else Failed("the handler cancelled itself")
         except GeneratorExit:
             raise
         except BaseException as error:
-            outcome = self._failure(entry, attempt, error)
+            outcome = self.endings.failure(entry, attempt, error)
         finally:
             attempt.ended()
         if attempt.halted() and not isinstance(outcome, Completed):
-            return self._stopped(attempt)
+            return self.endings.stopped(attempt)
         return outcome
-
-    def _stopped(self, attempt: Attempt) -> Recorded:
-        match attempt.stop:
-            case Stop.TIMEOUT:
-                return Failed(f"{JobTimeout.__name__}: ran longer than its timeout of {attempt.timeout:g} s")
-            case Stop.CANCEL:
-                return Cancelled("cancelled while running")
-            case Stop.LOST:
-                return LOST
-            case _:
-                return Returned()
-
-    def _later(self) -> Outcome:
-        """The database went away under the job: no attempt is used up, and no loop runs hot."""
-        return Snoozed(0.2 + self._clock.random())
-
-    def _failure(self, entry: Entry, attempt: Attempt, error: BaseException) -> Recorded:
-        match error:
-            case Snooze():
-                return Snoozed(error.delay)
-            case Cancel():
-                return Cancelled(_first_line(error))
-            case Retry():
-                wanted = error.delay if error.at is None else max(0.0, (error.at - self._clock.now()).total_seconds())
-                return Failed(describe(error), delay=wanted)
-            case LeaseLost():
-                return LOST
-        if attempt.violation is not None:
-            return Failed(describe(attempt.violation), permanent=isinstance(attempt.violation, Permanent))
-        meaning: BaseException | None = error
-        if not isinstance(error, HubError):
-            meaning = self._database.diagnose(error) if attempt.in_transaction else None
-        if isinstance(meaning, TransactionConflict):
-            return RERUN
-        if isinstance(meaning, DatabaseUnavailable):
-            return self._later()
-        return Failed(describe(error), permanent=isinstance(error, Permanent) or entry.is_permanent(error))
 
     # --- recorded ---------------------------------------------------------------------------------------------------
 
@@ -199,19 +158,19 @@ class Executor:
             await self._roll_back(attempt)
             if isinstance(outcome, Outcome):
                 self.settle(attempt, outcome, entry)
-        if isinstance(outcome, _Lost):
+        if isinstance(outcome, Lost):
             self._settler.lose(attempt)
         return outcome
 
     async def _commit(self, entry: Entry | None, attempt: Attempt, outcome: Completed) -> Recorded:
         """The effects, what is to be sent, and the completion: one commit."""
-        transaction = attempt.transaction
+        transaction = cast(JobTransaction, attempt.transaction)  # what `begin` made
         try:
             if transaction.violation is not None:
                 raise transaction.violation
             if attempt.outbound:
                 await self._store.enqueue_in(transaction, attempt.outbound)
-            if not await self._store.complete_in(transaction, self._settlement(attempt, outcome, entry)):
+            if not await self._store.complete_in(transaction, self.endings.settlement(attempt, outcome, entry)):
                 return LOST
         except TransactionConflict:
             await self._roll_back(attempt)
@@ -221,7 +180,7 @@ class Executor:
             # has ended the job, and then this writes nothing.
             _log.warning("job %s: the answer to its COMMIT was lost (%s); its fence decides", attempt.claim.id, error)
             await self._roll_back(attempt)
-            returned = self._later()
+            returned = self.endings.later()
             self.settle(attempt, returned, entry)
             return returned
         except HubError as error:
@@ -236,53 +195,3 @@ class Executor:
     async def _roll_back(self, attempt: Attempt) -> None:
         if attempt.used_transaction is not None:
             await attempt.used_transaction.rollback()
-
-    def _settlement(self, attempt: Attempt, outcome: Outcome, entry: Entry | None) -> Settlement:
-        claim = attempt.claim
-        duration = round((self._clock.monotonic() - attempt.started) * 1000) if attempt.started else 0
-        if type(outcome) is Completed:
-            return Settlement(
-                claim.id,
-                claim.fence,
-                outcome.result,
-                attempt.executionid,
-                duration,
-                claim.attempt,
-                orderingkey=claim.orderingkey,
-            )
-        rules = entry.rules if entry is not None else self._unknown
-        transition = decide(claim, outcome, rules, self._clock.random())
-        return Settlement(
-            claim.id,
-            claim.fence,
-            None,
-            (attempt.executionid or self._clock.new_id()) if transition.attempted else None,
-            duration,
-            claim.attempt,
-            transition.status,
-            transition.priority,
-            transition.retrycount,
-            transition.delay,
-            storable(transition.error),
-            transition.failure,
-            isinstance(outcome, Unknown),
-            claim.orderingkey,
-        )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
-
-
-def describe(error: BaseException) -> str:
-    """'Type: message' on the first line, the end of the traceback below it."""
-    first = f"{type(error).__name__}: {_first_line(error)}"
-    trace = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)[-6:])).rstrip()
-    return f"{first}\n{trace}"[:_ERROR_LIMIT] if trace else first[:_ERROR_LIMIT]
-
-
-def storable(text: str | None) -> str | None:
-    """Text that every database can hold: no U+0000, no lone surrogates."""
-    if text is None or (text.isascii() and "\0" not in text):
-        return text
-    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode("utf-8")

@@ -6,26 +6,34 @@ have finished within CLAIM_AHEAD seconds, so that slow handlers hoard nothing an
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Callable
 
 from hub.queue.attempt import Attempt
 
 CLAIM_AHEAD = 0.05
 LARGEST_CLAIM = 500
+_LOOK = 64
+"""How far behind the head jobs are looked for that run together with others."""
+_ENOUGH = 50
+"""So many waiting jobs are worth another group of the same handler."""
 
 Run = list[Attempt]
 """The attempts of one ordering key, one after another; any other attempt is a run by itself."""
 
 
 class Lane:
-    """`limit` is how many of its jobs run at once."""
+    """`limit` is how many of its jobs run at once, those of a group counted as one; `grain` how many a runner takes at
+    once."""
 
     def __init__(self, name: str, limit: int) -> None:
         self.name = name
         self.limit = limit
         self.running = 0
         self.waiting = 0
+        self.grain = 1
         self._runs: deque[Run] = deque()
+        self._groups: Counter[str] = Counter()
         self._finished = 0
         self._rate = 0.0
         self._since: float | None = None
@@ -38,6 +46,30 @@ class Lane:
         run = self._runs.popleft()
         self.waiting -= len(run)
         return run
+
+    def pop_first(self, suits: Callable[[Run], bool], most: int | None = None) -> Run | None:
+        """The first of the next runs that suits, if there is one and it has at most so many jobs."""
+        for place in range(min(_LOOK, len(self._runs))):
+            run = self._runs[place]
+            if suits(run):
+                if most is not None and len(run) > most:
+                    return None
+                del self._runs[place]
+                self.waiting -= len(run)
+                return run
+        return None
+
+    def join(self, handler: str) -> None:
+        """A group of this handler works off what waits for it."""
+        self._groups[handler] += 1
+
+    def leave(self, handler: str) -> None:
+        self._groups[handler] -= 1
+
+    @property
+    def needs_runner(self) -> bool:
+        """Whether something waits that nobody is about to take: groups take what follows them by themselves."""
+        return self.waiting > 0 and self.waiting > self._groups[self._runs[0][0].claim.handler] * _ENOUGH
 
     def empty(self) -> list[Attempt]:
         """Everything that was claimed and not begun, taken out."""
@@ -52,7 +84,8 @@ class Lane:
     def wanted(self, free: int, now: float) -> int:
         """How many jobs to claim, given `free` runners; 0 while enough wait."""
         ahead = int(self._measure(now) * CLAIM_AHEAD)
-        lacking = min(free, self.limit - self.running) + ahead - self.waiting
+        runners = min(free, self.limit - self.running)
+        lacking = runners + ahead - self.waiting + (self.grain - 1 if runners else 0)
         if self.waiting and self.waiting > ahead // 2:
             return 0
         return max(0, min(lacking, LARGEST_CLAIM))

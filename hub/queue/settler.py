@@ -92,7 +92,7 @@ class Settler:
     def committed_together(self, ended: Sequence[Ended], queues: Iterable[str]) -> None:
         """As `committed`, for attempts that ended in one transaction."""
         for attempt, settlement in ended:
-            self._held.drop(attempt)
+            self._drop(attempt)
             if settlement.orderingkey is not None:
                 self._keys.add(settlement.orderingkey)
         self._metrics.observe_batch([_run(a, Status.COMPLETED, s.duration / 1000) for a, s in ended])

@@ -19,6 +19,7 @@ from hub.queue.admission import Admission
 from hub.queue.attempt import Attempt, Held, Stop
 from hub.queue.claims import in_runs
 from hub.queue.executor import Executor
+from hub.queue.grouping import Grouping
 from hub.queue.lane import Lane, Run
 from hub.queue.settler import Settler
 from hub.queue.store import Store
@@ -52,6 +53,7 @@ class WorkerPool:
         self,
         store: Store,
         executor: Executor,
+        grouping: Grouping,
         settler: Settler,
         held: Held,
         clock: Clock,
@@ -62,6 +64,7 @@ class WorkerPool:
         self._store = store
         self._admission = admission
         self._executor = executor
+        self._grouping = grouping
         self._settler = settler
         self._held = held
         self._clock = clock
@@ -216,7 +219,7 @@ class WorkerPool:
 
     def _accept(self, attempts: list[Attempt]) -> None:
         by_claim = {attempt.claim.id: attempt for attempt in attempts}
-        lanes: set[Lane] = set()
+        lanes: dict[Lane, list[Run]] = {}
         for run in in_runs(attempt.claim for attempt in attempts):
             accepted = [by_claim[claim.id] for claim in run]
             lane = self._lane(run[0].queue)
@@ -226,8 +229,9 @@ class WorkerPool:
                 self._suspects.add(lane, accepted)
             else:
                 lane.push(accepted)
-                lanes.add(lane)
-        for lane in lanes:
+                lanes.setdefault(lane, []).append(accepted)
+        for lane, runs in lanes.items():
+            lane.grain = self._grouping.grain(runs)
             self._start_runner(lane)
         self._suspects.start()
         if self._suspects.running:
@@ -242,7 +246,12 @@ class WorkerPool:
     def _start_runner(self, lane: Lane) -> None:
         """One more runner for a lane that has something waiting, if the limits allow. A runner that comes to wait
         starts the next, so that handlers that never wait share one."""
-        if self._open and lane.waiting and lane.running < lane.limit and len(self._runners) < self._settings.workers:
+        if (
+            self._open
+            and lane.needs_runner
+            and lane.running < lane.limit
+            and len(self._runners) < self._settings.workers
+        ):
             lane.running += 1
             self._idle.clear()
             task = asyncio.get_running_loop().create_task(self._run(lane), name=f"runner {lane.name}")
@@ -254,7 +263,12 @@ class WorkerPool:
         runs = 0
         try:
             while lane.waiting and self._open:
-                await self._run_in_order(lane, lane.pop(), more)
+                run = lane.pop()
+                if (entry := self._grouping.entry_for(run)) is None:
+                    await self._run_in_order(lane, run, more)
+                else:
+                    for left in await self._grouping.run(lane, entry, run, more, partial(self._may_take, lane)):
+                        await self._run_in_order(lane, left, more)
                 runs += 1
                 if not runs % _TURN:
                     await asyncio.sleep(0)  # handlers that never wait must not keep claims and flushes from leaving
@@ -267,6 +281,12 @@ class WorkerPool:
             if task is not None:
                 self._runners.discard(task)
             self._after_runner(lane)
+
+    def _may_take(self, lane: Lane) -> bool:
+        """A group takes another job from its lane."""
+        self._claim_soon(lane.name)
+        self._claim_soon(UNNAMED)
+        return self._open
 
     def _after_runner(self, lane: Lane) -> None:
         neediest = self._neediest()

@@ -141,8 +141,7 @@ class MysqlJobTransaction:
     async def commit_all(self, statement: Statement, rows: Rows, /, **scalars: Any) -> bool:
         slot = await self._ensure()
         try:
-            if not slot.driver.get_transaction_status():
-                raise HandlerEndedTransaction(_ENDED)
+            await self._refuse_ended(slot)
             named = parameters(statement, rows, scalars)
             held = len(await execute(slot.driver, statement, named, slot.server.largest)) == len(rows)
             if held:

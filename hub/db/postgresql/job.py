@@ -98,8 +98,8 @@ class PostgresJobTransaction:
         slot = await self._ensure()
         ahead = False
         try:
-            if not slot.driver.is_in_transaction():
-                raise HandlerEndedTransaction(_ENDED)
+            self._sync.check_finish()
+            await self.advance(False)
             await slot.driver.execute(_BY_INDEX)
             held = len(await execute(slot.driver, statement, rows, scalars)) == len(rows)
             if held:

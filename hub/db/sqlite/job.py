@@ -21,7 +21,7 @@ from hub.db.sqlite.driver import SqliteDriver
 from hub.db.sqlite.faults import translate
 from hub.db.sqlite.statements import execute, parameters
 from hub.db.sqlite.writer import WriteHold
-from hub.errors import TransactionAborted
+from hub.errors import HandlerEndedTransaction, TransactionAborted, TransactionConflict
 from hub.ports import JobShare, Row, Rows, Statement
 
 Take = Callable[[str], Awaitable[WriteHold]]
@@ -77,13 +77,20 @@ class SqliteJobTransaction:
 
     async def commit_all(self, statement: Statement, rows: Rows, /, **scalars: Any) -> bool:
         try:
+            self._sync.check_finish()
             named = parameters(statement, rows, scalars)
             hold = await self._ensure()
             self._sync.mark_ended()
             return await hold.commit(lambda connection: len(execute(connection, statement, named)) == len(rows))
         except Exception as error:
             await self.rollback()
-            raise translate(error) or error from error
+            raise self._of_all(error) from error
+
+    def _of_all(self, error: Exception) -> Exception:
+        # One of the jobs had the transaction undone (ON CONFLICT ROLLBACK); here nothing can have been committed by it.
+        if isinstance(error, HandlerEndedTransaction) and self._sync.violation is None:
+            return TransactionConflict(str(error))
+        return translate(error) or error
 
     async def rollback(self) -> None:
         self._sync.mark_ended()
@@ -101,7 +108,7 @@ class SqliteJobTransaction:
     async def lend(self, borrower: JobConnection, savepoints: bool) -> Any:
         hold = await self._ensure()
         if savepoints and not self._saved:
-            await _send(hold, f"SAVEPOINT {SAVEPOINT}")
+            await self._send(hold, f"SAVEPOINT {SAVEPOINT}")
             self._saved = True
         return HeldConnection(hold, guarded=borrower)
 
@@ -111,10 +118,20 @@ class SqliteJobTransaction:
     async def advance(self, savepoints: bool) -> None:
         hold = await self._ensure()
         if savepoints:
-            await _send(hold, f"RELEASE {SAVEPOINT}", f"SAVEPOINT {SAVEPOINT}")
+            await self._send(hold, f"RELEASE {SAVEPOINT}", f"SAVEPOINT {SAVEPOINT}")
 
     async def retreat(self) -> None:
-        await _send(await self._ensure(), f"ROLLBACK TO {SAVEPOINT}")
+        await self._send(await self._ensure(), f"ROLLBACK TO {SAVEPOINT}")
+
+    async def _send(self, hold: WriteHold, *texts: str) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            for each in texts:
+                connection.execute(each)
+
+        try:
+            await hold.execute(work)
+        except Exception as error:
+            raise self._of_all(error) from error
 
     # -----------------------------------------------------------------------------------------------------------------
 
@@ -139,14 +156,3 @@ class SqliteJobTransaction:
         """Opened for a handler that has ended meanwhile."""
         if self._hold is not None:
             self._hold.discard()
-
-
-async def _send(hold: WriteHold, *texts: str) -> None:
-    def work(connection: sqlite3.Connection) -> None:
-        for each in texts:
-            connection.execute(each)
-
-    try:
-        await hold.execute(work)
-    except Exception as error:
-        raise translate(error) or error from error
