@@ -9,6 +9,7 @@ import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from tests.servers.certificates import Certificates
@@ -47,6 +48,11 @@ class ActiveMqService(Service):
     def secure_url(self) -> str:
         return f"stomps://127.0.0.1:{self.secure_port}"
 
+    def adapter(self, **settings: Any) -> dict[str, Any]:
+        """An entry of configuration.json that logs in here; a configuration holds no password, it refers to one."""
+        password = f"${{file:{self.folder}/password}}"
+        return {"type": "activemq", "url": self.url, "username": USER, "password": password, **settings}
+
     def prepare(self, folder: Path) -> None:
         self.secure_port = free_port()
         self.certificates = Certificates.make(folder / "tls")
@@ -54,6 +60,7 @@ class ActiveMqService(Service):
         pair = ["-in", str(made.server_certificate), "-inkey", str(made.server_key)]
         store = ["-out", str(folder / "server.p12"), "-passout", "pass:password"]
         subprocess.run(["openssl", "pkcs12", "-export", *pair, *store], check=True, capture_output=True)
+        (folder / "password").write_text(PASSWORD)
         (folder / "activemq.xml").write_text(self._configuration(folder))
 
     def command(self, folder: Path) -> Sequence[str]:
