@@ -28,6 +28,8 @@ _SECRET_NAME: Final = re.compile(
 )
 _PASSWORD_IN_ADDRESS: Final = re.compile(r"(?P<before>[a-z][a-z0-9+.\-]*://[^\s:/@]*:)[^\s/]*(?=@)", re.IGNORECASE)
 _CHATTY: Final = ("aiohttp.access", "asyncio", "watchfiles.main")
+# Says at each of its attempts what the adapter says once.
+_REPEATING: Final = ("aiokafka",)
 _DEPTH: Final = 6
 
 _configured = False
@@ -62,6 +64,8 @@ def configure_logging(
     root.setLevel(LEVELS[level.lower()])
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(logging.WARNING, LEVELS[level.lower()]))
+    for name in _REPEATING:
+        logging.getLogger(name).setLevel(logging.DEBUG if level.lower() == "debug" else logging.CRITICAL)
     _configured = True
 
 

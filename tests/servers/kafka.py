@@ -95,6 +95,7 @@ class KafkaService(Service):
             "inter.broker.listener.name": "PLAINTEXT",
             "log.dirs": f"{folder}/data",
             "auto.create.topics.enable": "false",
+            "message.max.bytes": "8388608",
             **{f"{name}.num.partitions": "1" for name in single},
             **{f"{name}.replication.factor": "1" for name in single},
             "transaction.state.log.min.isr": "1",

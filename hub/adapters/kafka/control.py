@@ -17,6 +17,7 @@ from aiokafka.client import AIOKafkaClient, CoordinationType
 from aiokafka.conn import create_conn
 from aiokafka.protocol.commit import OffsetFetchRequest
 
+from hub.adapters.kafka.ending import ended
 from hub.adapters.kafka.faults import connection_fault, fault
 from hub.adapters.kafka.settings import Address, KafkaSettings
 from hub.adapters.kafka.wire import NO_ID, TopicIdRequest, id_text
@@ -89,7 +90,7 @@ class Control:
     async def close(self) -> None:
         client, self._client = self._client, None
         if client is not None:
-            await client.close()
+            await ended(client.close(), "connection", CONNECT_TIME)
 
     async def beat(self) -> None:
         """One round trip. Raises Transient."""

@@ -13,13 +13,11 @@ from typing import Any, Final
 from aiokafka import AIOKafkaProducer, errors
 
 from hub.adapters.kafka.control import Control
+from hub.adapters.kafka.ending import ended
 from hub.adapters.kafka.faults import fault
 from hub.adapters.kafka.record import TOMBSTONE
 from hub.errors import HubError, Permanent, Transient
 from hub.model import Outgoing
-from hub.telemetry import get_logger
-
-_log = get_logger("hub.adapters.kafka")
 
 ID_HEADER: Final = "hub-message-id"
 _OURS: Final = frozenset((ID_HEADER, "content-type", TOMBSTONE))
@@ -170,23 +168,14 @@ def _record(message: Outgoing) -> tuple[bytes | None, bytes | None, list[tuple[s
 
 async def _finish(live: _Live) -> None:
     """Send what waits, then stop."""
-    try:
-        async with asyncio.timeout(RECEIPT_TIME):
-            await live.producer.stop()
-    except (errors.KafkaError, OSError, TimeoutError):
+    if not await ended(live.producer.stop(), "producer", RECEIPT_TIME):
         await _abandon(live.producer)
-    finally:
-        if not live.gone.done():
-            live.gone.set_result(None)
+    if not live.gone.done():
+        live.gone.set_result(None)
 
 
 async def _abandon(producer: Any) -> None:
     """Stop without sending what still waits: `stop` alone would send it, or try for ever."""
-    try:
-        async with asyncio.timeout(STOP_TIME):
-            await producer._sender.close()
-            await producer.stop()
-    except (errors.KafkaError, OSError, TimeoutError) as error:
-        _log.debug("a producer did not stop by itself", reason=repr(error))
-    finally:
-        await producer.client.close()
+    await ended(producer._sender.close(), "sender", STOP_TIME)
+    await ended(producer.stop(), "producer", STOP_TIME)
+    await ended(producer.client.close(), "producer's connections", STOP_TIME)

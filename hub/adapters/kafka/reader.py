@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from hub.adapters.kafka.assignment import Assignment
 from hub.adapters.kafka.committer import Committer
 from hub.adapters.kafka.control import Control
+from hub.adapters.kafka.ending import ended
 from hub.adapters.kafka.faults import fault
 from hub.adapters.kafka.fetcher import RETRY, Fetcher
 from hub.adapters.kafka.partition import Partition
@@ -148,7 +149,9 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         await self._committer.close(HAND_OVER)
         self._assignment.forget()
         self._assignment.room.set()
-        await _stopped(self._consumer)
+        await ended(self._consumer.stop(), "consumer", STOP_TIME)
+        # `stop` closes the connections last, and it may not have come to that.
+        await ended(self._consumer._client.close(), "consumer's connections", STOP_TIME)
         if self._fetching is not None:
             self._fetching.cancel()
             await asyncio.wait((self._fetching,))
@@ -233,15 +236,3 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
             _log.error("reading failed", adapter=self._name, exc_info=error)
         self._failure = fault(error, "reading")
         self._assignment.arrived.set()
-
-
-async def _stopped(consumer: Any) -> None:
-    """Leave the group and disconnect, whatever the broker does."""
-    try:
-        async with asyncio.timeout(STOP_TIME):
-            await consumer.stop()
-    except (errors.KafkaError, OSError, TimeoutError) as error:
-        _log.debug("a consumer did not stop by itself", reason=repr(error))
-    finally:
-        # `stop` closes the connections last, and it may not have come to that.
-        await consumer._client.close()

@@ -78,7 +78,7 @@ class Kafka:
         partition = TopicPartition(topic, 0)
         async with self._admin() as admin:
             offsets = await admin.list_consumer_group_offsets(self._group, partitions=[partition])
-        async with AIOKafkaConsumer(bootstrap_servers=self._service.bootstrap) as consumer:
+        async with AIOKafkaConsumer(topic, bootstrap_servers=self._service.bootstrap) as consumer:
             [end] = (await consumer.end_offsets([partition])).values()
         return int(end) - max(0, offsets[partition].offset)
 
