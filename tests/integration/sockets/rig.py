@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,15 @@ async def serving(
     )  # fmt: skip
     async with Hub(configuration, handlers=[keep, publish]) as hub:
         yield Rig(hub)
+
+
+async def eventually(met: Callable[[], bool], timeout: float = 5.0) -> None:
+    """Ask until it is so. Raises TimeoutError."""
+    deadline = asyncio.get_running_loop().time() + timeout
+    while not met():
+        if asyncio.get_running_loop().time() > deadline:
+            raise TimeoutError(f"not so within {timeout:g} s")
+        await asyncio.sleep(0.005)
 
 
 # --- the npm clients -------------------------------------------------------------------------------------------------
