@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from hub.adapters.http.answers import HttpFault
-from hub.ingest.expressions import is_unicode
+from hub.handlers.keys import is_unicode
 from hub.model import Status
 
 LIMIT_DEFAULT = 50

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict
 
 from hub.errors import Permanent
+from hub.handlers.keys import is_unicode, outbound_key
 from hub.handlers.payload import NotJson, encode, storable_json
 from hub.model import Claim, Direction, JobType, NewJob
 
@@ -54,17 +55,23 @@ def child(
 
 
 def publication(
-    parent: Claim, id: str, to: str, topic: str, payload: Any, headers: Mapping[str, str] | None, options: Options
+    parent: Claim | None,
+    id: str,
+    to: str,
+    topic: str,
+    payload: Any,
+    headers: Mapping[str, str] | None,
+    options: Options,
 ) -> NewJob:
     """The outbound row of a message to the adapter or destination `to`. Raises as `child` does.
 
-    The key, if any, travels with the message, and orders the messages with that key to that destination.
+    The key, if any, travels with the message, and orders the messages with that key to that topic.
     """
     metadata: dict[str, Any] = {"to": _text(to, "to", NAME_LIMIT), "topic": _text(topic, "topic", None)}
     options = {"queue": PUBLISH_QUEUE, **options}
     if (key := options.get("key")) is not None:
-        metadata["key"] = key
-        options["key"] = f"{to}/{key}"
+        metadata["key"] = _text(key, "key", NAME_LIMIT)
+        options["key"] = outbound_key(to, topic, key)
     if headers:
         metadata["headers"] = dict(headers)
     return _row(
@@ -124,17 +131,9 @@ def _text(value: object, name: str, limit: int | None) -> str:
         raise Permanent(f"{name}: expected a text that is not empty")
     if limit is not None and len(value) > limit:
         raise Permanent(f"{name}: longer than {limit} characters")
-    if "\0" in value or not (value.isascii() or _is_unicode(value)):
+    if "\0" in value or not is_unicode(value):
         raise Permanent(f"{name}: text that no database takes (U+0000 or a lone surrogate)")
     return value
-
-
-def _is_unicode(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _optional(value: object, name: str, limit: int) -> str | None:

@@ -11,9 +11,9 @@ from typing import Any, TypedDict, Unpack
 
 from hub.clock import Clock
 from hub.errors import Rejected
+from hub.handlers.keys import fit_key
 from hub.handlers.payload import encode
 from hub.ingest.envelope import metadata_text, public_headers, storable, traceparent
-from hub.ingest.expressions import fit_key
 from hub.model import Direction, JobType, Message, NewJob
 
 _METHODS = {Direction.INBOUND: "receive", Direction.OUTBOUND: "send", Direction.INTERNAL: "call"}

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import msgspec
 
+from hub.handlers.keys import is_unicode
 from hub.handlers.payload import storable_json
 from hub.ingest.decode import media_type
-from hub.ingest.expressions import is_unicode
 
 HEADER_LIMIT: Final = 64
 VALUE_LIMIT: Final = 2048

@@ -5,7 +5,6 @@ Invariant: an expression answers a value or Rejected naming itself; nothing it d
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -13,9 +12,9 @@ import jmespath
 import msgspec
 
 from hub.errors import Rejected
+from hub.handlers.keys import fit_key
 from hub.handlers.payload import NotJson, json_text
 
-KEY_LIMIT: Final = 255
 FAILED: Final = "expression-failed"
 
 
@@ -65,21 +64,3 @@ def key_text(value: Any, name: str = "key") -> str | None:
         return fit_key(json_text(msgspec.to_builtins(value, order="sorted")))
     except (NotJson, TypeError) as error:
         raise Rejected(f"{name}: {error}", field=name, code=FAILED) from error
-
-
-def fit_key(text: str) -> str:
-    """`text` where it fits a key's column, else its SHA-256 in hexadecimal."""
-    if len(text) <= KEY_LIMIT and "\0" not in text and is_unicode(text):
-        return text
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def is_unicode(text: str) -> bool:
-    """Whether `text` holds no lone surrogate, as headers with stray bytes do."""
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

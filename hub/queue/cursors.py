@@ -26,6 +26,6 @@ class Cursors:
         return {row[0]: row[1] for row in rows}
 
     def advance(self, adapter: str, cursor: Cursor) -> Call:
-        """The statement that a delivery's rows go behind: it finds none if the cursor is past the delivery's beginning."""
+        """The statement that a delivery's rows go behind: no row if the cursor is past the delivery's beginning."""
         given = {"adapter": adapter, "stream": cursor.stream, "first": cursor.first, "next": cursor.next}
         return Call(self._advance, (), given)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.errors import Rejected
-from hub.ingest.expressions import Expression, fit_key, key_text
+from hub.handlers.keys import fit_key
+from hub.ingest.expressions import Expression, key_text
 
 
 @pytest.mark.parametrize(
