@@ -13,6 +13,7 @@ from typing import Any, Final
 from aiokafka import TopicPartition, errors
 
 from hub.adapters.kafka.assignment import Assignment
+from hub.adapters.kafka.committer import Committer
 from hub.adapters.kafka.control import Control
 from hub.adapters.kafka.partition import Partition
 from hub.adapters.kafka.placement import Placement
@@ -43,6 +44,7 @@ class Fetcher:
         control: Control,
         placement: Placement,
         assignment: Assignment,
+        committer: Committer,
         max_records: int,
         alarm: Callable[[str], None],
     ) -> None:
@@ -51,6 +53,7 @@ class Fetcher:
         self._control = control
         self._placement = placement
         self._assignment = assignment
+        self._committer = committer
         self._max_records = max_records
         self._alarm = alarm
         self.stopping = False
@@ -148,6 +151,8 @@ class Fetcher:
         for one in unplaced:
             if one.live and one.position is not None:
                 self._seek(one)
+                if one.known:
+                    self._committer.note(one.tp, one.position, one.stream)
                 _log.info("reading goes on", adapter=self._name, partition=str(one), offset=one.position)
         for alarm in alarms:
             self._alarm(alarm)

@@ -24,6 +24,7 @@ class Partition:
         "epoch",
         "flying",
         "generation",
+        "known",
         "live",
         "messages",
         "offsets",
@@ -40,6 +41,8 @@ class Partition:
         self.stream = ""
         self.topic_id: str | None = None
         self.generation = 0
+        self.known = False
+        """Whether the database said where to go on: the broker is told then, its last commit may have been missed."""
         self.position: int | None = None
         self.reached = 0
         """Where aiokafka stands: past the marks of transactions, which are no messages."""

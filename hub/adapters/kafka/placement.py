@@ -74,6 +74,7 @@ class Placement:
         )
         self.rename(one, facts[one.tp.topic].id, found.generation)
         one.rewind(found.position)
+        one.known = names[newest] in stored and found.position == stored[names[newest]]
         return found.alarm
 
     def _name(self, one: Partition, facts: Mapping[str, TopicFact], generation: int) -> str:

@@ -59,7 +59,14 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         self._committer = Committer(self._consumer)
         placement = Placement(control, context, settings.group)
         self._fetcher = Fetcher(
-            name, self._consumer, control, placement, self._assignment, settings.max_records, self._alarm
+            name,
+            self._consumer,
+            control,
+            placement,
+            self._assignment,
+            self._committer,
+            settings.max_records,
+            self._alarm,
         )
         self._fetching: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
