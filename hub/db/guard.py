@@ -8,6 +8,7 @@ themselves refuse a second statement in one text, and COMMIT inside of procedure
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _WORD = re.compile(r"\w+")
 _BLANK = re.compile(r"[\s;\ufeff]+")
@@ -28,11 +29,22 @@ _HARMLESS_PRAGMAS = frozenset(
 )
 
 
+_REMEMBERED = 2000
+"""Characters: a handler's texts are few and short, unless it writes its values into them."""
+
+
 def refusal(sql: str) -> str | None:
     """Why a handler may not send this text; None if it may."""
+    return _remembered(sql) if len(sql) <= _REMEMBERED else _refusal(sql)
+
+
+def _refusal(sql: str) -> str | None:
     if "/*" not in sql and "--" not in sql:  # the two readings differ in comments only
         return _judge(*_head(sql, nested=False), sql)
     return _judge(*_head(sql, nested=False), sql) or _judge(*_head(sql, nested=True), sql)
+
+
+_remembered = lru_cache(maxsize=1024)(_refusal)
 
 
 def _judge(words: list[str], after_first: int, sql: str) -> str | None:

@@ -31,6 +31,9 @@ with success; what it raises goes to the handler as it is."""
 Abandon = Callable[[PoolProxiedConnection], Awaitable[None]]
 """Takes back a connection that was opened for a job which has ended meanwhile: rolls back and releases it."""
 
+Ready = Callable[[], PoolProxiedConnection | None]
+"""The same without waiting, where the connection is there already."""
+
 _ENDED = "the job has ended, and job.db with it"
 _USE_SAVEPOINTS = "use begin_nested() for a part that may be undone, or raise to undo everything"
 
@@ -41,12 +44,13 @@ class JobConnection(Connection):
     `engine` must not begin transactions by itself (isolation level AUTOCOMMIT, or a dialect that leaves it alone).
     """
 
-    def __init__(self, engine: Engine, opener: Opener, abandon: Abandon) -> None:
+    def __init__(self, engine: Engine, opener: Opener, abandon: Abandon, ready: Ready | None = None) -> None:
         # Anything but None: SQLAlchemy would check a connection out of the pool. No events: they cost 5 to 12 %.
         super().__init__(engine, connection=cast(PoolProxiedConnection, engine), _has_events=False)
         self._dbapi_connection = None
         self._opener = opener
         self._abandon = abandon
+        self._ready = ready
         self._opening: asyncio.Future[None] | None = None
         self._opened = False
         self._ended = False
@@ -84,6 +88,8 @@ class JobConnection(Connection):
         """The connection of the transaction, which is opened if need be: the hub's own first use."""
         if self._dbapi_connection is not None:
             return self._dbapi_connection
+        if not (self._opened or self._ended) and self._ready is not None and (held := self._ready()) is not None:
+            return self._adopt(held)
         return await greenlet_spawn(self._revalidate_connection)
 
     def check_finish(self) -> None:
@@ -117,6 +123,7 @@ class JobConnection(Connection):
         if self._opening is None:
             # Bound methods of an object that holds this one: jobs are many, and should not wait for the collector.
             self._opener = self._abandon = _nothing_left
+            self._ready = None
 
     def refuse(self, what: str) -> NoReturn:
         """Remember a violation and raise it; the first one is kept."""
@@ -137,6 +144,8 @@ class JobConnection(Connection):
             self._raise_ended()
         if self._opened:
             self._invalid_transaction()
+        if self._ready is not None and (ready := self._ready()) is not None:
+            return self._adopt(ready)
         opening = self._opening = asyncio.get_running_loop().create_future()
         try:
             held = await_only(self._opener())
@@ -146,6 +155,9 @@ class JobConnection(Connection):
         if self.ended:  # while the opener waited
             await_only(self._abandon(held))
             self._raise_ended()
+        return self._adopt(held)
+
+    def _adopt(self, held: PoolProxiedConnection) -> PoolProxiedConnection:
         self._dbapi_connection = held
         self._opened = True
         RootTransaction(self)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from hub.db.job_connection import Abandon, JobConnection, Opener
+from hub.db.job_connection import Abandon, JobConnection, Opener, Ready
 
 SAVEPOINT = "hub_job"
 
@@ -24,8 +24,12 @@ class Whole(Protocol):
     @property
     def violation(self) -> Exception | None: ...
 
-    def guarded(self, opener: Opener, abandon: Abandon) -> JobConnection:
+    def guarded(self, opener: Opener, abandon: Abandon, ready: Ready) -> JobConnection:
         """A connection that refuses what must not be done here."""
+        ...
+
+    def lent(self, borrower: JobConnection, savepoints: bool) -> Any:
+        """What `lend` answers, if there is nothing to be sent for it; else None."""
         ...
 
     async def lend(self, borrower: JobConnection, savepoints: bool) -> Any:
@@ -50,7 +54,7 @@ class Share:
     def __init__(self, whole: Whole, savepoints: bool) -> None:
         self._whole = whole
         self._savepoints = savepoints
-        self._sync = whole.guarded(self._open, _abandon)
+        self._sync = whole.guarded(self._open, _abandon, self._ready)
         self._async = AsyncConnection(whole.engine, self._sync)
         self._driven = False
 
@@ -93,6 +97,9 @@ class Share:
 
     async def rollback(self) -> None:
         self._sync.mark_ended()
+
+    def _ready(self) -> Any:
+        return self._whole.lent(self._sync, self._savepoints)
 
     async def _open(self) -> Any:
         return await self._whole.lend(self._sync, self._savepoints)

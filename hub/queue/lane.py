@@ -15,8 +15,10 @@ CLAIM_AHEAD = 0.05
 LARGEST_CLAIM = 500
 _LOOK = 64
 """How far behind the head jobs are looked for that run together with others."""
-_ENOUGH = 50
-"""So many waiting jobs are worth another group of the same handler."""
+_GROUPS = 3
+"""Groups of one handler that overlap: so many keep the server and this process busy at once."""
+_ENOUGH = 200
+"""Waiting jobs, for each group at work, that are worth one more."""
 
 Run = list[Attempt]
 """The attempts of one ordering key, one after another; any other attempt is a run by itself."""
@@ -69,7 +71,10 @@ class Lane:
     @property
     def needs_runner(self) -> bool:
         """Whether something waits that nobody is about to take: groups take what follows them by themselves."""
-        return self.waiting > 0 and self.waiting > self._groups[self._runs[0][0].claim.handler] * _ENOUGH
+        if not self.waiting:
+            return False
+        at_work = self._groups[self._runs[0][0].claim.handler]
+        return at_work < _GROUPS or self.waiting > at_work * _ENOUGH
 
     def empty(self) -> list[Attempt]:
         """Everything that was claimed and not begun, taken out."""

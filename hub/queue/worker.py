@@ -32,6 +32,7 @@ UNNAMED = ""
 """The claim of rows that name no queue; their jobs run in the lane of their handler's queue."""
 _BACKLOG = 2000
 _TURN = 50
+_GLANCE = 8
 
 
 class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -284,8 +285,9 @@ class WorkerPool:
 
     def _may_take(self, lane: Lane) -> bool:
         """A group takes another job from its lane."""
-        self._claim_soon(lane.name)
-        self._claim_soon(UNNAMED)
+        if not lane.waiting % _GLANCE:
+            self._claim_soon(lane.name)
+            self._claim_soon(UNNAMED)
         return self._open
 
     def _after_runner(self, lane: Lane) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.engine.interfaces import Dialect, ExecutionContext
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.compiler import Compiled
 
-from hub.db.job_connection import Abandon, JobConnection, Opener
+from hub.db.job_connection import Abandon, JobConnection, Opener, Ready
 from hub.db.mysql.faults import code_of, ends_transaction, translate
 from hub.db.mysql.guard import refusal
 from hub.db.mysql.slots import JobSlot, JobSlots
@@ -212,8 +212,13 @@ class MysqlJobTransaction:
     def share(self, *, savepoints: bool) -> JobShare:
         return Share(self, savepoints)
 
-    def guarded(self, opener: Opener, abandon: Abandon) -> JobConnection:
-        return _Guarded(self.engine.sync_engine, opener, abandon)
+    def guarded(self, opener: Opener, abandon: Abandon, ready: Ready) -> JobConnection:
+        return _Guarded(self.engine.sync_engine, opener, abandon, ready)
+
+    def lent(self, borrower: JobConnection, savepoints: bool) -> Any:
+        if self._slot is None or self._sync.ended or (savepoints and not self._saved):
+            return None
+        return self._slot.connection
 
     async def lend(self, borrower: JobConnection, savepoints: bool) -> Any:
         slot = await self._ensure()

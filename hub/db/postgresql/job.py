@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from hub.db.job_connection import Abandon, JobConnection, Opener
+from hub.db.job_connection import Abandon, JobConnection, Opener, Ready
 from hub.db.postgresql.connections import BY_INDEX, execute
 from hub.db.postgresql.faults import DIVISION_BY_ZERO, UNKNOWN_PREPARED_STATEMENT, sqlstate, translate
 from hub.db.postgresql.literal import arguments
@@ -99,8 +99,10 @@ class PostgresJobTransaction:
         ahead = False
         try:
             self._sync.check_finish()
-            await self.advance(False)
-            await slot.driver.execute(_BY_INDEX)
+            if not slot.driver.is_in_transaction():
+                raise HandlerEndedTransaction(_ENDED)
+            proof = f"EXECUTE {await self._prepared(slot, 'hub_proof', _PROOF)};" if self._handed_out else ""
+            await slot.driver.execute(f"{proof}{_BY_INDEX}")
             held = len(await execute(slot.driver, statement, rows, scalars)) == len(rows)
             if held:
                 ahead = self._slots.promise(slot)
@@ -123,8 +125,13 @@ class PostgresJobTransaction:
     def share(self, *, savepoints: bool) -> JobShare:
         return Share(self, savepoints)
 
-    def guarded(self, opener: Opener, abandon: Abandon) -> JobConnection:
-        return JobConnection(self.engine.sync_engine, opener, abandon)
+    def guarded(self, opener: Opener, abandon: Abandon, ready: Ready) -> JobConnection:
+        return JobConnection(self.engine.sync_engine, opener, abandon, ready)
+
+    def lent(self, borrower: JobConnection, savepoints: bool) -> Any:
+        if self._slot is None or self._sync.ended or (savepoints and not self._saved):
+            return None
+        return self._slot.connection
 
     async def lend(self, borrower: JobConnection, savepoints: bool) -> Any:
         slot = await self._ensure()
@@ -137,20 +144,18 @@ class PostgresJobTransaction:
         return await self.driver()
 
     async def advance(self, savepoints: bool) -> None:
+        # That the driver's connection was not used for `commit; begin` is proved once, with the commit.
         slot = await self._ensure()
-        handed_out, self._handed_out = self._handed_out, False
         try:
             if not slot.driver.is_in_transaction():
                 raise HandlerEndedTransaction(_ENDED)
-            proof = f"EXECUTE {await self._prepared(slot, 'hub_proof', _PROOF)};" if handed_out else ""
-            if proof or savepoints:
-                await slot.driver.execute(proof + (_NEXT_SAVEPOINT if savepoints else ""))
+            if savepoints:
+                await slot.driver.execute(_NEXT_SAVEPOINT)
         except Exception as error:
             raise _meaning(error, slot) from error
 
     async def retreat(self) -> None:
         slot = await self._ensure()
-        self._handed_out = False
         if slot.connection.dbapi_connection is None or slot.driver.is_closed():
             raise DatabaseUnavailable("the connection of job.db was lost")
         try:

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import PoolProxiedConnection
 
-from hub.db.job_connection import Abandon, JobConnection, Opener
+from hub.db.job_connection import Abandon, JobConnection, Opener, Ready
 from hub.db.share import SAVEPOINT, Share
 from hub.db.sqlite.dialect import HeldConnection
 from hub.db.sqlite.driver import SqliteDriver
@@ -102,8 +102,13 @@ class SqliteJobTransaction:
     def share(self, *, savepoints: bool) -> JobShare:
         return Share(self, savepoints)
 
-    def guarded(self, opener: Opener, abandon: Abandon) -> JobConnection:
-        return JobConnection(self.engine.sync_engine, opener, abandon)
+    def guarded(self, opener: Opener, abandon: Abandon, ready: Ready) -> JobConnection:
+        return JobConnection(self.engine.sync_engine, opener, abandon, ready)
+
+    def lent(self, borrower: JobConnection, savepoints: bool) -> Any:
+        if self._hold is None or self._sync.ended or (savepoints and not self._saved):
+            return None
+        return HeldConnection(self._hold, guarded=borrower)
 
     async def lend(self, borrower: JobConnection, savepoints: bool) -> Any:
         hold = await self._ensure()
