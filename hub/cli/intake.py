@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 import msgspec
 import typer
@@ -19,13 +19,24 @@ from hub.clock import SystemClock
 from hub.config import Configuration
 from hub.config.faults import did_you_mean
 from hub.errors import HubError, Permanent, TransactionConflict
-from hub.handlers.outgoing import Options, request
+from hub.handlers.outgoing import PUBLISH_HANDLER, Options, request
 from hub.handlers.payload import is_json
 from hub.model import Enqueued, NewJob
 
 _TRIES = 5
-_SYSTEM = "system."  # made by a running hub
+_SYSTEM = ("system.", PUBLISH_HANDLER)  # made by a running hub
 _clock = SystemClock()
+
+
+class Maker(Protocol):
+    """What makes the rows of one command."""
+
+    @property
+    def handler(self) -> str: ...
+
+    def row(self, payload: bytes | None) -> NewJob:
+        """Raises Permanent for a payload or an option that cannot be."""
+        ...
 
 
 class Template(msgspec.Struct, frozen=True):
@@ -80,7 +91,7 @@ class Source:
         return self._file.stat().st_size if self._file is not None and self._file.is_file() else None
 
 
-async def enqueue_one(file: Path | None, template: Template, source: Source, *, as_json: bool) -> None:
+async def enqueue_one(file: Path | None, template: Maker, source: Source, *, as_json: bool) -> None:
     """One job; its id goes to standard output."""
     job = template.row(source.whole())
     async with opened(file) as session:

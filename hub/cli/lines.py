@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from rich.console import Console
 
-from hub.cli.intake import Source, Template, insert, warn_of_unknown
+from hub.cli.intake import Maker, Source, insert, warn_of_unknown
 from hub.cli.session import Session, opened
 from hub.cli.show import print_json, progress, say
 from hub.clock import SystemClock
@@ -27,7 +27,7 @@ Line = tuple[int, bytes]
 """Its number, from 1, and its bytes."""
 
 
-async def enqueue_lines(file: Path | None, template: Template, source: Source, *, strict: bool, as_json: bool) -> None:
+async def enqueue_lines(file: Path | None, template: Maker, source: Source, *, strict: bool, as_json: bool) -> None:
     """Enqueue every line. Raises Rejected at the first bad one when `strict`."""
     clock = SystemClock()
     begun = clock.monotonic()
@@ -64,7 +64,7 @@ def _batches(stream: BinaryIO) -> Iterator[list[Line]]:
 class Loader:
     """Takes lines and counts what became of them; `bad` holds (number, reason)."""
 
-    def __init__(self, session: Session, template: Template, console: Console, *, strict: bool) -> None:
+    def __init__(self, session: Session, template: Maker, console: Console, *, strict: bool) -> None:
         self._session = session
         self._template = template
         self._console = console

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from hub.cli import check, dead, enqueue, init, jobs, migrate, run, schedules, schema, status, tokens
+from hub.cli import check, dead, enqueue, init, jobs, migrate, publish, run, schedules, schema, status, tokens
 from hub.cli.command import command, group
 
 _RUNNING = "Run"
@@ -42,6 +42,7 @@ def _hub(
 command(app, "run", examples=run.EXAMPLES, rich_help_panel=_RUNNING)(run.run)
 command(app, "status", examples=status.EXAMPLES, rich_help_panel=_RUNNING)(status.status)
 command(app, "enqueue", examples=enqueue.EXAMPLES, rich_help_panel=_WORK)(enqueue.enqueue)
+command(app, "publish", examples=publish.EXAMPLES, rich_help_panel=_WORK)(publish.publish)
 app.add_typer(jobs.app, name="jobs", rich_help_panel=_WORK)
 app.add_typer(dead.app, name="dead", rich_help_panel=_WORK)
 app.add_typer(schedules.app, name="schedules", rich_help_panel=_WORK)

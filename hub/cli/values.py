@@ -76,6 +76,14 @@ def status(text: str) -> int:
     )
 
 
+def named(text: str) -> tuple[str, str]:
+    """NAME=VALUE."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise typer.BadParameter(f"{text!r}: write it as NAME=VALUE", param_hint="--header")
+    return name.strip(), value
+
+
 def json_object(text: str) -> dict[str, object]:
     """A JSON object."""
     import msgspec
