@@ -34,6 +34,7 @@ from hub.scheduler.scheduler import CHANNEL as SCHEDULES
 from hub.scheduler.scheduler import Scheduler
 from hub.settings import (
     cache_settings,
+    catalog_of,
     collect,
     database_settings,
     engine_settings,
@@ -44,6 +45,8 @@ from hub.settings import (
 from hub.surface import adapter_kinds, make_adapters, make_outlets, open_http, open_intake, warn_of_unbuilt
 from hub.telemetry import Metrics, NoMetrics, get_logger
 from hub.version import version
+from hub.workflows.definition import Workflow
+from hub.workflows.install import install
 
 ROLES = ("worker", "scheduler", "adapters", "api")
 
@@ -54,7 +57,8 @@ class Hub:
     """One instance of the hub.
 
     `roles` limits what this instance does (ROLES; None: everything), `queues` which queues its workers take.
-    `handlers` are functions marked with `@handler`, beside the modules that the configuration names.
+    `handlers` are functions marked with `@handler`, `workflows` are written in Python: both beside the modules that the
+    configuration names.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class Hub:
         roles: Collection[str] | None = None,
         queues: Collection[str] | None = None,
         handlers: Iterable[Callable[..., Any]] = (),
+        workflows: Iterable[Workflow] = (),
         clock: Clock | None = None,
     ) -> None:
         unknown = sorted(set(roles or ()) - set(ROLES))
@@ -81,6 +86,7 @@ class Hub:
         self.database: Database = open_database(url, settings, self.clock)
         self.adapters = make_adapters(configuration, self.database, self.clock, self.instance)
         self.registry = collect(configuration, handlers)
+        catalog = catalog_of(configuration, self.registry, workflows)
         outlets: dict[str, Outlet] = {}
         self.registry.add(*publish.handlers(outlets))
         self.sharing = Sharing(
@@ -111,6 +117,9 @@ class Hub:
             woken=self.engine.woken,
         )
         self.registry.add(*system.handlers(_Maintenance(self), retention(configuration)))
+        self.workflows, self.monitor = install(
+            catalog, self.database, self.registry, self.engine, self.records, self.clock, self.metrics
+        )
         self.scheduler = Scheduler(
             self.database,
             open_probe(url, settings),
@@ -156,7 +165,10 @@ class Hub:
             starting.push_async_callback(self.sharing.stop)
             await self.engine.start()
             starting.push_async_callback(self.engine.stop)
-            await self.scheduler.start(schedules_of(self.configuration))
+            if self.engine.working:
+                self.monitor.start()
+                starting.push_async_callback(self.monitor.stop)
+            await self.scheduler.start(schedules_of(self.configuration, keep_house=len(self.workflows.catalog) > 0))
             self._hear_of_schedules()
             starting.push_async_callback(self.scheduler.stop)
             intake = self.intake = open_intake(self)
@@ -207,6 +219,13 @@ class Hub:
             await enqueue_in(connection, [job], self.engine.woken)
             return job.id
         return (await self.engine.commit.enqueue(job)).id
+
+    async def start_workflow(
+        self, type: str, context: Mapping[str, Any] | None = None, *, connection: AnyConnection | None = None
+    ) -> str:
+        """Start a workflow and answer its id once it is durable; with `connection` as a part of the caller's own
+        transaction, as `enqueue` does. Raises NotFound for an unknown type, Rejected for a context that cannot be."""
+        return await self.workflows.start(type, context, connection=connection)
 
     async def enqueue_many(self, jobs: Sequence[NewJob], *, connection: AnyConnection | None = None) -> list[Enqueued]:
         """Enqueue rows in order, in one transaction (or in the caller's)."""

@@ -14,6 +14,7 @@ import msgspec
 
 from hub.cache import CacheSettings
 from hub.config import Configuration
+from hub.config.sections.plans import Workflow as WorkflowSection
 from hub.db.settings import DatabaseSettings
 from hub.handlers import system
 from hub.handlers.registry import Registry
@@ -25,6 +26,9 @@ from hub.queue.worker import PoolSettings
 from hub.scheduler.scheduler import SchedulerSettings
 from hub.scheduler.schedules import Schedule
 from hub.transitions import Rules
+from hub.workflows.catalog import Catalog
+from hub.workflows.catalog import collect as collect_workflows
+from hub.workflows.definition import Definition, Step, Workflow
 
 BUILT_IN = "hub.handlers.sql"
 
@@ -43,6 +47,41 @@ def collect(configuration: Configuration, functions: Iterable[Callable[..., Any]
     registry = Registry(rules=Rules(unknown_handler_after=configuration.jobs.unknown_handler_after))
     registry.collect([BUILT_IN, *configuration.handlers])
     return registry.add(*functions)
+
+
+def catalog_of(configuration: Configuration, registry: Registry, more: Iterable[Workflow] = ()) -> Catalog:
+    """The workflows of the configuration and of its modules; functions that they name join the registry.
+
+    Raises WorkflowInvalid with every fault.
+    """
+    written = collect_workflows(configuration.handlers, registry)
+    given = list(more)
+    for workflow in given:
+        registry.add(*workflow.functions)
+    configured = [_definition(name, workflow) for name, workflow in configuration.workflows.items()]
+    return Catalog([*configured, *written, *(workflow.definition for workflow in given)])
+
+
+def _definition(name: str, workflow: WorkflowSection) -> Definition:
+    return Definition(
+        type=name,
+        steps=tuple(
+            Step(
+                name=step.name,
+                handler=step.handler,
+                after=tuple(step.after),
+                queue=step.queue,
+                priority=step.priority,
+                max_retries=step.max_retries,
+                timeout=step.timeout,
+                wait_for=step.wait_for,
+                delay=step.delay,
+                until=step.until,
+                settings=dict(step.with_),
+            )
+            for step in workflow.steps
+        ),
+    )
 
 
 def database_settings(configuration: Configuration, *, exclusive: bool = True) -> DatabaseSettings:
@@ -105,10 +144,24 @@ def scheduler_settings(configuration: Configuration, *, run: bool) -> SchedulerS
     return SchedulerSettings(run=run and jobs.enabled, check_interval=jobs.scheduler_check_interval)
 
 
-def schedules_of(configuration: Configuration) -> dict[str, Schedule]:
-    """The `schedules` section as rows of the table `jobs`, by name."""
-    default = configuration.jobs.default_timeout
+def housekeeping() -> dict[str, Schedule]:
+    """What a hub with workflows does by the clock; a schedule of the same name in the configuration takes its place."""
+    kept = {
+        "workflows-stuck": ("system.workflows.stuck", None, 300, '{"older_than": 3600}'),
+        "workflows-cleanup": ("system.workflows.cleanup", "0 3 * * *", None, '{"days": 30}'),
+        "workflows-metrics": ("system.workflows.metrics", None, 600, None),
+        "workflows-health": ("system.health.check", None, 60, None),
+    }
     return {
+        name: Schedule(handler=handler, cronexpression=cron, intervalseconds=seconds, payload=payload)
+        for name, (handler, cron, seconds, payload) in kept.items()
+    }
+
+
+def schedules_of(configuration: Configuration, *, keep_house: bool = False) -> dict[str, Schedule]:
+    """The `schedules` section as rows of the table `jobs`, by name; `keep_house`: and those for workflows."""
+    default = configuration.jobs.default_timeout
+    return (housekeeping() if keep_house else {}) | {
         name: Schedule(
             handler=one.handler,
             cronexpression=one.cron,

@@ -30,6 +30,7 @@ from hub.queue.cursors import Cursors
 from hub.queue.engine import Engine
 from hub.queue.records import Records
 from hub.telemetry import Metrics, get_logger
+from hub.workflows.control import Workflows
 
 _log = get_logger("hub")
 
@@ -48,6 +49,7 @@ class Served(Protocol):
     registry: Registry
     engine: Engine
     records: Records
+    workflows: Workflows
     supervisor: Supervisor
 
     async def health(self) -> dict[str, Any]: ...
@@ -139,6 +141,7 @@ def open_http(hub: Served, intake: Intake) -> HttpServer:
         woken=hub.engine.woken,
         clock=hub.clock,
         telemetry=hub.metrics,
+        workflows=hub.workflows,
         health=hub.health,
         ready=hub.unready,
         tokens=TokenStore(hub.database),
@@ -164,7 +167,6 @@ def warn_of_unbuilt(configuration: Configuration) -> None:
 def unbuilt(configuration: Configuration) -> list[str]:
     """What the configuration asks for and this version accepts without doing it."""
     asked = {
-        "workflows: definitions are kept, not run": bool(configuration.workflows),
         "jobs.processes: one process runs; start more hubs on the same database": configuration.jobs.processes > 1,
     }
     return [what for what, is_asked in asked.items() if is_asked]

@@ -24,6 +24,7 @@ from hub.api.origin import OriginGuard
 from hub.api.queue import Queue
 from hub.api.resource_jobs import ResourceJobs
 from hub.api.services import ApiServices
+from hub.api.workflows import WorkflowRoutes
 from hub.clock import Clock
 from hub.config.sections.server import Auth
 from hub.errors import HubError
@@ -62,6 +63,8 @@ def endpoints(services: ApiServices, *, webhooks: bool = True, api: bool = True)
     if api:
         for part in (Queue, Histories, Dead, ResourceJobs):
             found += part(services).endpoints()
+        if services.workflows is not None:
+            found += WorkflowRoutes(services, services.workflows).endpoints()
     return found
 
 

@@ -15,6 +15,7 @@ from hub.queue.group_commit import GroupCommit
 from hub.queue.records import Records
 from hub.queue.store import Store
 from hub.telemetry import Metrics
+from hub.workflows.control import Workflows
 
 
 class Cancel(Protocol):
@@ -46,5 +47,6 @@ class ApiServices:
     health: Callable[[], Awaitable[dict[str, Any]]]
     ready: Callable[[], Awaitable[list[str]]]
     tokens: TokenStore | None = None
+    workflows: Workflows | None = None
     woken: Callable[[Iterable[str]], None] = _nobody_waits
     adapters: Callable[[], list[dict[str, Any]]] = list

@@ -136,7 +136,8 @@ def _named(configuration: Configuration) -> Iterator[tuple[str, str]]:
             yield path_text((section, name, "handler")), work.handler
     for name, workflow in configuration.workflows.items():
         for index, step in enumerate(workflow.steps):
-            yield path_text(("workflows", name, "steps", index, "handler")), step.handler
+            if step.handler is not None:
+                yield path_text(("workflows", name, "steps", index, "handler")), step.handler
 
 
 def _warnings(configuration: Configuration) -> Iterator[Finding]:

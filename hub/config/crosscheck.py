@@ -238,6 +238,7 @@ def _workflow(workflow: Entry, root: Entry) -> Iterator[Fault]:
     steps = workflow.items("steps")
     for step in steps:
         yield from _work(step, root)
+        yield from _kind_of_step(step)
         name = step.text("name")
         if name is None:
             continue
@@ -251,6 +252,17 @@ def _workflow(workflow: Entry, root: Entry) -> Iterator[Fault]:
                 yield step.inner("after").fault(index, f"there is no step {quoted(other)}", did_you_mean(other, after))
     if cycle := _cycle(after):
         yield workflow.fault("steps", f"wait for each other: {' after '.join(map(quoted, cycle))}")
+
+
+def _kind_of_step(step: Entry) -> Iterator[Fault]:
+    given = {key for key in ("handler", "wait_for", "delay", "until") if step.value.get(key) is not None}
+    if not given:
+        yield step.fault("handler", "required, but missing", "or wait_for a signal, or a delay, or until a time")
+    elif "wait_for" in given and len(given) > 1:
+        other = sorted(given - {"wait_for"})[0]
+        yield step.fault(other, "a step that waits for a signal has nothing else to do", "make two steps of it")
+    elif {"delay", "until"} <= given:
+        yield step.fault("until", "a step has a delay or an until, not both", "leave one of them out")
 
 
 def _list(value: object) -> list[object]:

@@ -96,9 +96,27 @@ class Schedule(Work):
     metadata: dict[str, Any] = Field(default={})
 
 
-class Step(Work):
+class Step(Section):
+    """A step of a workflow: a handler to run, a signal or a time to wait for."""
+
     name: Name
+    handler: HandlerName | None = None
     after: Listed[Name] = Field(default=(), description="Steps that are completed before this one begins.")
+    queue: QueueName | None = Field(default=None, description="Left out: the handler's, else default.")
+    priority: Priority = 0
+    max_retries: Natural | None = None
+    timeout: PositiveDuration | None = Field(
+        default=None, description="Of one attempt; or how long a signal is waited for."
+    )
+    wait_for: Name | None = Field(
+        default=None, description="A signal; its payload goes into the context. Instead of a handler."
+    )
+    delay: Duration | None = Field(
+        default=None, description="Begins so long after it could; with or without a handler."
+    )
+    until: Text | None = Field(
+        default=None, description="Begins at this time, or at the one in this field of the context."
+    )
     with_: FreeSettings = Field(default_factory=no_settings, alias="with", description="Settings for the handler.")
 
 

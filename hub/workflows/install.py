@@ -1,0 +1,34 @@
+"""Workflows put into a hub: their handlers, the steps' entries, the monitor."""
+
+from __future__ import annotations
+
+from hub.clock import Clock
+from hub.handlers.registry import Registry
+from hub.ports import Database
+from hub.queue.engine import Engine
+from hub.queue.records import Records
+from hub.telemetry import Metrics
+from hub.workflows import rows
+from hub.workflows.catalog import Catalog
+from hub.workflows.control import Workflows
+from hub.workflows.handlers import handlers
+from hub.workflows.monitor import Monitor, MonitorSettings
+from hub.workflows.steps import StepEntries
+
+
+def install(
+    catalog: Catalog,
+    database: Database,
+    registry: Registry,
+    engine: Engine,
+    records: Records,
+    clock: Clock,
+    metrics: Metrics,
+    settings: MonitorSettings | None = None,
+) -> tuple[Workflows, Monitor]:
+    """The workflows of a hub, and the monitor that is started where jobs are run."""
+    workflows = Workflows(database, engine.store, records, catalog, clock, woken=engine.woken, cancel=engine.cancel)
+    monitor = Monitor(database, workflows, clock, metrics, settings)
+    registry.add(*handlers(workflows))
+    registry.vary(rows.METHOD, StepEntries(workflows.progress, clock, monitor.suspect).of)
+    return workflows, monitor

@@ -1,0 +1,155 @@
+"""What crashes and dead letters leave behind: executions whose steps have failed learn of it, rows of SQL are begun.
+
+Invariant: nothing here is needed for a workflow whose steps end well. A step that fails here is looked at as soon as
+its end is written; one that failed elsewhere, or whose process died, within an interval.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from hub.clock import Clock
+from hub.errors import HubError, NotFound
+from hub.model import Status
+from hub.ports import Database
+from hub.telemetry import Metrics, get_logger
+from hub.workflows import graph, rows
+from hub.workflows.control import STATUSES, Workflows
+from hub.workflows.progress import read_progress
+
+_log = get_logger("hub.workflows")
+
+_PAGE = 1000
+_SOONEST, _LATEST = 0.01, 2.0
+_ENDED_BADLY = (Status.FAILED, Status.CANCELLED)
+
+
+class MonitorSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds. `interval`: rows inserted by SQL; `sweep_interval`: all that runs; `count_interval`: the gauges."""
+
+    interval: float = 5.0
+    sweep_interval: float = 30.0
+    count_interval: float = 600.0
+
+
+class Monitor:
+    """start, stop; `suspect` is told of steps whose attempt did not end well."""
+
+    def __init__(
+        self,
+        database: Database,
+        workflows: Workflows,
+        clock: Clock,
+        metrics: Metrics,
+        settings: MonitorSettings | None = None,
+    ) -> None:
+        self._database = database
+        self._workflows = workflows
+        self._clock = clock
+        self._settings = settings or MonitorSettings()
+        self._suspects: dict[str, float] = {}
+        self._told = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._counts: Mapping[str, float] = dict.fromkeys(STATUSES, 0.0)
+        self._swept = self._counted = float("-inf")
+        self.failing: str | None = None
+        metrics.watch("hub_workflows", "Workflows by status, as last counted", "status", lambda: self._counts)
+
+    def start(self) -> None:
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run(), name="workflows")
+
+    async def stop(self) -> None:
+        """Tolerates never-started and twice."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def suspect(self, job_id: str) -> None:
+        """An attempt at this step has failed: when its end is written, see what it is."""
+        self._suspects[job_id] = _SOONEST
+        self._told.set()
+
+    async def _run(self) -> None:
+        failures = 0
+        while True:
+            self._told.clear()
+            try:
+                await self.look()
+                failures, self.failing = 0, None
+            except Exception as error:  # a bug must not end the watch; it is in the log, and in `failing`
+                failures += 1
+                self.failing = f"workflows are not watched: {str(error) or type(error).__name__}"
+                if not isinstance(error, HubError):
+                    _log.exception("a look at the workflows failed")
+                await asyncio.sleep(min(5.0, 0.1 * 2**failures) * (0.5 + self._clock.random() / 2))
+                continue
+            await self._wait()
+
+    async def _wait(self) -> None:
+        """Until the next look. Who suspects a step has not written its end yet: a moment, then longer ones."""
+        pause = min([self._settings.interval, *self._suspects.values()])
+        if self._suspects:
+            await asyncio.sleep(pause)
+            return
+        try:
+            async with asyncio.timeout(pause):
+                await self._told.wait()
+        except TimeoutError:
+            pass
+
+    async def look(self) -> None:
+        """Everything that is due."""
+        await self._ask_suspects()
+        for row in await self._database.read(self._workflows.progress.statement("pending"), limit=_PAGE):
+            await self._workflows.change.adopt(row[0])
+        now = self._clock.monotonic()
+        if now - self._swept >= self._settings.sweep_interval:
+            await self.sweep()
+            self._swept = now
+        if now - self._counted >= self._settings.count_interval:
+            self._counts = {status: float(count) for status, count in (await self._workflows.counts()).items()}
+            self._counted = now
+
+    async def sweep(self) -> None:
+        """Look at the jobs of all open steps of all executions that run, a page at a time."""
+        after = ""
+        while page := await self._database.read(self._workflows.progress.statement("open"), after=after, limit=_PAGE):
+            after = page[-1][0]
+            await self._judge(
+                rows.step_id(workflow_id, step)
+                for workflow_id, progress in page
+                for step, state in read_progress(progress).items()
+                if state in graph.OPEN
+            )
+
+    async def _ask_suspects(self) -> None:
+        if not self._suspects:
+            return
+        asked = dict(self._suspects)
+        undecided = await self._judge(asked)
+        for job_id, patience in asked.items():
+            if job_id in undecided and patience < _LATEST:
+                self._suspects[job_id] = patience * 2
+            else:
+                del self._suspects[job_id]
+
+    async def _judge(self, ids: Iterable[str]) -> set[str]:
+        """Tell executions of their failed and cancelled jobs; answers the ids of jobs that are not settled yet."""
+        found = await self._database.run(self._workflows.progress.statement("outcomes"), [(id,) for id in ids])
+        by_execution: dict[str, dict[str, tuple[int, str | None]]] = {}
+        for id, statusid, error in found:
+            if statusid in _ENDED_BADLY:
+                workflow_id, _, step = id.rpartition(":")
+                by_execution.setdefault(workflow_id, {})[step] = statusid, error
+        for workflow_id, outcomes in by_execution.items():
+            try:
+                if await self._workflows.change.fail(workflow_id, outcomes):
+                    _log.warning("workflow failed", workflow=workflow_id, steps=", ".join(outcomes))
+            except NotFound:
+                pass  # it was deleted meanwhile
+        return {id for id, statusid, _ in found if statusid == Status.PROCESSING}

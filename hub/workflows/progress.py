@@ -1,0 +1,226 @@
+"""The ends of steps: what a completed step makes of its execution, in the transaction that completes its job.
+
+Invariant: an execution is read under its lock and written in the same transaction, together with the completion of the
+jobs and the jobs that come next: two branches that end at once are merged one after another, and a join begins with the
+last of them. Steps whose handlers touched no SQL end together, hundreds to a commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from hub.db.statement import load
+from hub.model import Claim, NewJob, Settlement
+from hub.ports import Database, JobTransaction, Row, Statement
+from hub.queue.store import Store
+from hub.workflows import graph, rows
+from hub.workflows.definition import Definition
+
+_ABOUT = msgspec.json.Decoder(dict[str, Any])
+_PROGRESS = msgspec.json.Decoder(dict[str, str])
+_encode = msgspec.json.Encoder().encode
+_TOGETHER = 500
+_KNOWN = 1000
+
+
+class Finished(msgspec.Struct, frozen=True):
+    """A step whose handler has returned `output` (JSON text) after `duration` milliseconds."""
+
+    workflow_id: str
+    step: str
+    output: str | None
+    duration: int
+    traceparent: str | None = None
+
+
+def finished(claim: Claim, output: str | None, duration: int) -> Finished | None:
+    """The end of a step by its claim; None if its metadata do not say of which execution (SQL has changed them)."""
+    try:
+        about = _ABOUT.decode(claim.metadata or "{}")[rows.METHOD]
+        return Finished(about["id"], about["step"], output, duration, claim.traceparent)
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return None
+
+
+class Execution(msgspec.Struct, frozen=True):
+    """A row of workflow_executions that is held."""
+
+    workflow_id: str
+    workflow_type: str
+    status: str
+    context: str | None
+    progress: dict[str, str]
+    signals: dict[str, msgspec.Raw]
+    digest: str | None
+    version: int
+
+
+class Progress:
+    """`complete` is what the settler writes the ends of steps with, `advance` is for a step's own transaction."""
+
+    def __init__(self, database: Database, store: Store, woken: Callable[[Iterable[str]], None]) -> None:
+        self._database = database
+        self._store = store
+        self._woken = woken
+        self._definitions: dict[str, Definition] = {}
+        self._lock = self.statement("lock")
+        self._save = self.statement("save")
+        self._save_steps = self.statement("save_steps")
+        self._complete = load("hub.queue", database.dialect, "complete")
+
+    def statement(self, name: str) -> Statement:
+        return load("hub.workflows", self._database.dialect, name)
+
+    # --- many ends at a time ----------------------------------------------------------------------------------------
+
+    async def complete(self, ended: Sequence[tuple[Claim, Settlement]]) -> set[str]:
+        """Complete steps whose handlers used no transaction; answers the ids for which the fence held."""
+        done: set[str] = set()
+        for start in range(0, len(ended), _TOGETHER):
+            done |= await self._complete_some(list(ended[start : start + _TOGETHER]))
+        return done
+
+    async def _complete_some(self, ended: list[tuple[Claim, Settlement]]) -> set[str]:
+        while ended:
+            transaction = self._database.begin_job(f"the ends of {len(ended)} steps")
+            try:
+                done, queues = await self._complete_in(transaction, ended)
+            except BaseException:
+                await transaction.rollback()
+                raise
+            if done is not None:
+                if queues:
+                    self._woken(queues)
+                    await self._store.notify(queues)
+                return done
+            ended.pop()  # its fence was lost, and with it the commit
+        return set()
+
+    async def _complete_in(
+        self, transaction: JobTransaction, ended: list[tuple[Claim, Settlement]]
+    ) -> tuple[set[str] | None, set[str]]:
+        """The last one's completion carries the COMMIT; None if its fence was lost."""
+        *others, (_, last) = ended
+        done = {last.id}
+        if others:
+            settings = self._store.settings
+            found = await transaction.run(
+                self._complete,
+                [(s.id, s.fence, s.result, s.executionid, s.duration, s.attempt) for _, s in others],
+                executedby=settings.owner,
+                history_input=settings.history_input,
+            )
+            done |= {row[0] for row in found}
+        ends = [finished(claim, s.result, s.duration) for claim, s in ended if s.id in done]
+        jobs = await self.advance(transaction, [one for one in ends if one is not None])
+        if jobs:
+            await self._store.enqueue_in(transaction, jobs)
+        if not await self._store.complete_in(transaction, last):
+            return None, set()
+        return done, {job.queue or "" for job in jobs}
+
+    # --- in a transaction ---------------------------------------------------------------------------------------------
+
+    async def advance(self, transaction: JobTransaction, ends: Sequence[Finished]) -> list[NewJob]:
+        """Write what these ends make of their executions; answers the jobs that are to be enqueued with them."""
+        by_execution: dict[str, list[Finished]] = {}
+        for end in ends:
+            by_execution.setdefault(end.workflow_id, []).append(end)
+        executions: list[tuple[Any, ...]] = []
+        steps: list[rows.StepRow] = []
+        jobs: list[NewJob] = []
+        for execution in await self.lock(transaction, by_execution):
+            of_it = by_execution[execution.workflow_id]
+            definition = await self.definition(execution, transaction)
+            if definition is None:
+                continue
+            decision = graph.complete(definition, execution.status, execution.progress, [end.step for end in of_it])
+            merged = rows.read_context(execution.context)
+            for end in of_it:
+                rows.merge(merged, end.step, end.output)
+                steps.append(_completed(end))
+            context = _encode(merged).decode()
+            executions.append(
+                (
+                    execution.workflow_id,
+                    decision.status,
+                    context,
+                    _encode(decision.progress).decode(),
+                    None,
+                    decision.status in graph.ENDED,
+                )
+            )
+            for step in decision.ready:
+                steps.append(rows.begun(execution.workflow_id, step, context))
+                jobs.append(
+                    rows.job(
+                        definition,
+                        step,
+                        execution.workflow_id,
+                        context,
+                        signals=execution.signals,
+                        traceparent=of_it[-1].traceparent,
+                    )
+                )
+        if executions:
+            await transaction.run(self._save, executions)
+            await transaction.run(self._save_steps, steps)
+        return jobs
+
+    async def lock(self, transaction: JobTransaction, ids: Iterable[str]) -> list[Execution]:
+        """Hold these executions until the end of the transaction; those that are gone are left out."""
+        return [_execution(row) for row in await transaction.run(self._lock, [(one,) for one in sorted(ids)])]
+
+    async def write_steps(self, transaction: JobTransaction, steps: Sequence[rows.StepRow]) -> None:
+        if steps:
+            await transaction.run(self._save_steps, steps)
+
+    async def definition(self, execution: Execution, transaction: JobTransaction) -> Definition | None:
+        """What the execution runs by; None for a row without one, that SQL has made."""
+        if execution.digest is None:
+            return None
+        found = self._definitions.get(execution.digest)
+        if found is None:
+            row = (await transaction.run(self.statement("definition"), id=execution.workflow_id))[0]
+            found = Definition.read(row[0])
+            self.know(found, execution.digest)
+        return found
+
+    def know(self, definition: Definition, digest: str) -> None:
+        """Remember a definition, so that it is not read again."""
+        if len(self._definitions) >= _KNOWN:
+            self._definitions.clear()
+        self._definitions[digest] = definition
+
+
+def _completed(end: Finished) -> rows.StepRow:
+    return (
+        rows.step_id(end.workflow_id, end.step),
+        end.workflow_id,
+        end.step,
+        graph.COMPLETED,
+        None,
+        end.output,
+        None,
+        end.duration,
+    )
+
+
+def _execution(row: Row) -> Execution:
+    return Execution(
+        row["workflow_id"],
+        row["workflow_type"],
+        row["status"],
+        row["context"],
+        read_progress(row["progress"]),
+        msgspec.json.decode(row["signals"], type=dict[str, msgspec.Raw]),
+        row["definition_digest"],
+        row["version"],
+    )
+
+
+def read_progress(text: str) -> dict[str, str]:
+    return _PROGRESS.decode(text)

@@ -1,0 +1,9 @@
+-- columns: workflow_id, workflow_type, status, context, definition, definition_digest, progress, created_by
+-- New executions.
+INSERT INTO workflow_executions (workflow_id, workflow_type, status, context, definition, definition_digest, progress,
+                                 created_by, started_at)
+SELECT workflow_id, workflow_type, status, context::jsonb, definition, definition_digest, progress, created_by,
+       clock_timestamp()
+FROM unnest(:workflow_id::text[], :workflow_type::text[], :status::text[], :context::text[], :definition::text[],
+            :definition_digest::text[], :progress::text[], :created_by::text[])
+    AS v (workflow_id, workflow_type, status, context, definition, definition_digest, progress, created_by)

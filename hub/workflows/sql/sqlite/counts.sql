@@ -1,0 +1,8 @@
+-- How many executions are in each state, up to :most of each. Plan: we_status.
+SELECT status, count(*) AS many FROM (
+    SELECT * FROM (SELECT status FROM workflow_executions WHERE status = 'pending' LIMIT :most) UNION ALL
+    SELECT * FROM (SELECT status FROM workflow_executions WHERE status = 'running' LIMIT :most) UNION ALL
+    SELECT * FROM (SELECT status FROM workflow_executions WHERE status = 'completed' LIMIT :most) UNION ALL
+    SELECT * FROM (SELECT status FROM workflow_executions WHERE status = 'failed' LIMIT :most) UNION ALL
+    SELECT * FROM (SELECT status FROM workflow_executions WHERE status = 'cancelled' LIMIT :most)) counted
+GROUP BY status
