@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+_UNESCAPED = ("CONNECT", "CONNECTED")
 _ESCAPES = {"\\": "\\\\", "\r": "\\r", "\n": "\\n", ":": "\\c"}
 _PLAIN = {"\\\\": "\\", "\\r": "\r", "\\n": "\n", "\\c": ":"}
 
@@ -23,7 +24,7 @@ class Frame:
     body: bytes = b""
 
     def encode(self) -> bytes:
-        plain = self.command in ("CONNECT", "CONNECTED")
+        plain = self.command in _UNESCAPED
         lines = [f"{_escape(name, plain)}:{_escape(value, plain)}\n" for name, value in self.headers.items()]
         return f"{self.command}\n{''.join(lines)}\n".encode() + self.body + b"\0"
 
@@ -128,10 +129,11 @@ async def read_frame(reader: asyncio.StreamReader) -> Frame:
     while not (line := (await reader.readuntil(b"\n")).rstrip(b"\r\n")):
         pass
     command = line.decode()
+    plain = command in _UNESCAPED
     headers: dict[str, str] = {}
     while line := (await reader.readuntil(b"\n")).rstrip(b"\r\n"):
         name, _, value = line.decode().partition(":")
-        headers.setdefault(_unescape(name), _unescape(value))
+        headers.setdefault(_unescape(name, plain), _unescape(value, plain))
     if "content-length" in headers:
         body = (await reader.readexactly(int(headers["content-length"]) + 1))[:-1]
     else:
@@ -143,8 +145,8 @@ def _escape(text: str, plain: bool) -> str:
     return text if plain else "".join(_ESCAPES.get(sign, sign) for sign in text)
 
 
-def _unescape(text: str) -> str:
-    if "\\" not in text:
+def _unescape(text: str, plain: bool) -> str:
+    if plain or "\\" not in text:
         return text
     found, signs = "", iter(text)
     for sign in signs:

@@ -24,7 +24,7 @@ class Sender:
         self._open = open_
         self._receipt_timeout = receipt_timeout
         self._link: Link | None = None
-        self._opening = asyncio.Lock()
+        self._opening: asyncio.Task[Link] | None = None
 
     async def send(self, message: Outgoing) -> None:
         """Raises Transient: not connected, refused for now, or no receipt in time; Permanent: it can never be sent."""
@@ -43,21 +43,41 @@ class Sender:
             ) from None
 
     async def close(self) -> None:
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            opening.cancel()
+            await asyncio.wait([opening])
         link, self._link = self._link, None
         if link is not None:
             await link.close()
 
     async def _linked(self) -> Link:
-        async with self._opening:
-            link = self._link
-            if link is None or not link.alive:
-                await self.close()
-                self._link = link = await self._open(_nothing_arrives, _nothing_to_do, None)
-            return link
+        """The connection, opened once for all who wait for it; they share its failure as well."""
+        opening = self._opening
+        if opening is None or opening.done():
+            opening = self._opening = asyncio.create_task(self._reopen(), name="opening an ActiveMQ connection")
+            opening.add_done_callback(_seen)
+        await asyncio.wait([opening])
+        if opening.cancelled():
+            raise Transient("the adapter was closed while it connected")
+        return opening.result()
+
+    async def _reopen(self) -> Link:
+        gone, self._link = self._link, None
+        if gone is not None:
+            await gone.close()
+        self._link = link = await self._open(_nothing_arrives, _nothing_to_do, None)
+        return link
 
 
 def _nothing_arrives(frame: object) -> None:
     """A connection without a subscription brings no messages."""
+
+
+def _seen(opening: asyncio.Task[Link]) -> None:
+    """Those who waited for it may all have been cancelled: then its failure is nobody's."""
+    if not opening.cancelled():
+        opening.exception()
 
 
 def _nothing_to_do() -> None:

@@ -82,6 +82,7 @@ class Wire(Transport):  # type: ignore[misc]  # stomp.py ships no types
             self.blocking = False
         self.heard = self._clock.monotonic()
         if self._aborted:
+            self.cleanup()
             raise ConnectionAbortedError("given up while connecting")
         self._writer = _named_thread(self._write, "stomp-writer")
 
