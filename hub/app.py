@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self, Unpack
 
+from hub.cache import open_backplane
 from hub.clock import Clock, SystemClock
 from hub.config import Configuration, load
 from hub.db import migrator
@@ -29,6 +30,7 @@ from hub.model import Enqueued, NewJob
 from hub.ports import Database
 from hub.queue.application import AnyConnection, enqueue_in
 from hub.queue.engine import Engine, Shared
+from hub.queue.follow import follow
 from hub.queue.records import Records
 from hub.scheduler.scheduler import CHANNEL as SCHEDULES
 from hub.scheduler.scheduler import Scheduler
@@ -84,7 +86,14 @@ class Hub:
         url = configuration.database.url.get_secret_value()
         settings = database_settings(configuration, exclusive="worker" in self.roles)
         self.database: Database = open_database(url, settings, self.clock)
-        self.adapters = make_adapters(configuration, self.database, self.clock, self.instance)
+        self.adapters = make_adapters(
+            configuration,
+            self.database,
+            self.clock,
+            self.instance,
+            backplane=open_backplane(cache_settings(configuration), self.clock),
+            follow=lambda job: follow(self.records, job),
+        )
         self.registry = collect(configuration, handlers)
         catalog = catalog_of(configuration, self.registry, workflows)
         outlets: dict[str, Outlet] = {}
@@ -98,8 +107,10 @@ class Hub:
             self.clock,
             self.metrics,
             engine_settings(configuration, self.instance, work="worker" in self.roles, only=queues),
-            Shared(self.sharing.locks, self.sharing.channels),
+            Shared(self.sharing.locks, self.sharing.channels, self.sharing.states),
         )
+        if self.engine.limits is not None:
+            self.sharing.mode.when_found(self.engine.limits.republish)
         parts = Parts(
             database=self.database,
             store=self.engine.store,

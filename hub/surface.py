@@ -25,7 +25,7 @@ from hub.ingest.intake import Intake
 from hub.ingest.pressure import Pressure, PressureLimits
 from hub.ingest.route import RouteTable
 from hub.ingest.supervisor import Supervisor, sends
-from hub.ports import Adapter, Context, Database, Identity
+from hub.ports import Adapter, Backplane, Context, Database, Follow, Identity
 from hub.queue.cursors import Cursors
 from hub.queue.engine import Engine
 from hub.queue.records import Records
@@ -57,7 +57,15 @@ class Served(Protocol):
     async def unready(self) -> list[str]: ...
 
 
-def make_adapters(configuration: Configuration, database: Database, clock: Clock, instance: str) -> dict[str, Adapter]:
+def make_adapters(
+    configuration: Configuration,
+    database: Database,
+    clock: Clock,
+    instance: str,
+    *,
+    backplane: Backplane | None = None,
+    follow: Follow | None = None,
+) -> dict[str, Adapter]:
     """The enabled adapters by name, connected to nothing yet. Raises Rejected."""
     cursors = Cursors(database)
     identify = _identifier(configuration, database, clock)
@@ -72,6 +80,8 @@ def make_adapters(configuration: Configuration, database: Database, clock: Clock
             identify=identify,
             origins=tuple(configuration.http.allowed_origins),
             cache_url=url,
+            backplane=backplane,
+            follow=follow,
         )
         made[name] = make_adapter(name, kind, revealed(configuration.adapters[name]), context)
     return made

@@ -4,6 +4,6 @@ Invariant: only this package knows the clients' libraries. Every call ends withi
 does, and everything that goes wrong is CacheUnavailable.
 """
 
-from hub.cache.opening import CacheSettings, open_cache, open_channels
+from hub.cache.opening import CacheSettings, open_backplane, open_cache, open_channels
 
-__all__ = ["CacheSettings", "open_cache", "open_channels"]
+__all__ = ["CacheSettings", "open_backplane", "open_cache", "open_channels"]

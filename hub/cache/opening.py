@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from hub.cache.backplane import RedisBackplane
 from hub.cache.channels import RedisChannels
 from hub.cache.memcached import MemcachedCache
 from hub.cache.memory import MemoryCache
@@ -40,3 +41,11 @@ def open_cache(settings: CacheSettings) -> AnyCache:
 def open_channels(cache: AnyCache, instance: str, clock: Clock) -> RedisChannels | None:
     """Notifications between instances, where the cache can carry them."""
     return RedisChannels(cache, instance, clock) if isinstance(cache, RedisCache) else None
+
+
+def open_backplane(settings: CacheSettings | None, clock: Clock) -> RedisBackplane | None:
+    """The way of sockets to the other instances, where a cache can carry it; with connections of its own."""
+    if settings is None or settings.adapter != "redis":
+        return None
+    cache = open_cache(settings)
+    return RedisBackplane(cache, clock) if isinstance(cache, RedisCache) else None

@@ -64,7 +64,7 @@ class RedisCache:
     async def delete(self, name: str) -> None:
         await self._call("DEL", self.prefix + name)
 
-    async def publish(self, channel: str, texts: Sequence[str]) -> None:
+    async def publish(self, channel: str, texts: Sequence[str | bytes]) -> None:
         """Publish texts, in one trip."""
         async with self._limited():
             pipeline = self._client.pipeline(transaction=False)
