@@ -16,6 +16,7 @@ from aiokafka import TopicPartition, errors
 from aiokafka.client import AIOKafkaClient, CoordinationType
 from aiokafka.conn import create_conn
 from aiokafka.protocol.commit import OffsetFetchRequest
+from aiokafka.protocol.metadata import MetadataRequest
 
 from hub.adapters.kafka.ending import ended
 from hub.adapters.kafka.faults import connection_fault, fault
@@ -156,12 +157,16 @@ class Control:
                         request_timeout_ms=int(CONNECT_TIME * 1000),
                         **self._security,
                     )
+                    try:
+                        # Whoever needs a password and got none hangs up only now.
+                        await connection.send(MetadataRequest([]))
+                    finally:
+                        connection.close()
             except (errors.KafkaError, OSError, EOFError, TimeoutError) as error:
                 said.append(connection_fault(error, host, port, self._address))
             except ValueError as error:  # SCRAM: the server's proof is none
                 said.append(Permanent(f"Kafka at {host}:{port}: {self._mechanism} failed: {error}"))
             else:
-                connection.close()
                 return
         text = "; ".join(str(one) for one in said)
         raise Permanent(text) if all(isinstance(one, Permanent) for one in said) else Transient(text)

@@ -73,6 +73,8 @@ class Fetcher:
                 found = await self._consumer.getmany(*wanted, timeout_ms=patience, max_records=self._max_records)
             except errors.OffsetOutOfRangeError as error:
                 await self._out_of_range(error.args[0])
+            except errors.NoOffsetForPartitionError:
+                continue  # it was given to us in this moment, and is placed next
             else:
                 if found:
                     await self._arrive(found)
