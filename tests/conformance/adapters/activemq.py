@@ -27,13 +27,14 @@ class ActiveMq:
     features = Features(ordering=True, redelivery=True, headers=True, keys=True)
     loses_on_kill = False
 
-    def __init__(self, service: ActiveMqService) -> None:
+    def __init__(self, service: ActiveMqService, **settings: Any) -> None:
         self._service = service
+        self._settings = {"heartbeat": 1.0, "receipt_timeout": 10.0, **settings}
         self._producer: StompPeer | None = None
         self._open = AsyncExitStack()
 
     def settings(self) -> dict[str, Any]:
-        return self._service.adapter(heartbeat=1.0, receipt_timeout=10.0)
+        return self._service.adapter(**self._settings)
 
     async def topic(self) -> str:
         return f"/queue/conformance.{os.getpid()}.{next(_numbers)}"
