@@ -19,15 +19,15 @@ async def check(
     file: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="The configuration; the same as --config.")
     ] = None,
-    connect: Annotated[bool, typer.Option("--connect", help="Reach the database too.")] = False,
+    connect: Annotated[bool, typer.Option("--connect", help="Reach the database and the adapters too.")] = False,
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Check the configuration, the handlers and what refers to them; run nothing.
 
     Each fault is told with its place and, where there is one, a suggestion; then the exit code is 1. With --connect
-    also: the database's version and latency, migrations that are missing, and whether it takes the connections that
-    database.pool and the hub's reserve need.
+    also: the database's version and latency, migrations that are missing, whether it takes the connections that
+    database.pool and the hub's reserve need, and whether each adapter can be connected to.
     """
     from hub.cli.examine import examine
     from hub.cli.show import print_json
@@ -73,6 +73,9 @@ def _summary(report: Report) -> list[tuple[str, str]]:
             lines.append(("connections", f"[dim]{found.needed} needed of {found.connections}[/]"))
         if found.pending:
             lines.append(("migrations", f"[dim]{', '.join(found.pending)} missing[/]"))
+    if report.adapters:
+        names = ", ".join(f"{one.adapter}{' (not tried)' if one.skipped else ''}" for one in report.adapters)
+        lines.append(("adapters", f"{_verdict(report, 'adapters')}  [dim]{names}[/]"))
     return lines
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 
 from hub.app import Hub
-from hub.cli.session import SETTINGS, configured
+from hub.cli.reach import LEASE, Reach, reach_adapters
+from hub.cli.session import SETTINGS, actor, configured
 from hub.clock import SystemClock
 from hub.config import Configuration, ConfigurationError
 from hub.config.faults import did_you_mean, path_text
@@ -26,6 +27,7 @@ from hub.db.url import Address, parse
 from hub.errors import HubError, MigrationError, Rejected
 from hub.handlers.mark import HandlersInvalid
 from hub.handlers.registry import Registry
+from hub.queue.leases import Leases
 from hub.surface import unbuilt
 from hub.telemetry import configure_logging
 
@@ -37,7 +39,7 @@ _UNKEYED = {
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """A fault or a warning; `part` is configuration, handlers, references or database."""
+    """A fault or a warning; `part` is configuration, handlers, references, database or adapters."""
 
     part: str
     path: str
@@ -65,6 +67,7 @@ class Report:
     handlers: int | None = None
     references: int = 0
     database: Reached | None = None
+    adapters: list[Reach] = field(default_factory=list)
     faults: list[Finding] = field(default_factory=list)
     warnings: list[Finding] = field(default_factory=list)
 
@@ -75,13 +78,14 @@ class Report:
             "configuration": self.file,
             "handlers": self.handlers,
             "database": self.database,
+            "adapters": self.adapters,
             "faults": self.faults,
             "warnings": self.warnings,
         }
 
 
 async def examine(file: Path | None, *, connect: bool) -> Report:
-    """Look at everything; `connect`: reach the database too."""
+    """Look at everything; `connect`: reach the database and the adapters too."""
     configure_logging("error")  # what importing handlers logs is not asked for
     report = Report(file=str(file) if file else None)
     try:
@@ -91,23 +95,25 @@ async def examine(file: Path | None, *, connect: bool) -> Report:
         report.faults += [Finding("configuration", each.path, each.message, each.suggestion) for each in error.faults]
         return report
     report.file = str(configuration.file) if configuration.file else None
-    registry = _registry(configuration, report)
-    if registry is not None:
-        report.handlers = len(registry)
-        _look_up(configuration, registry, report)
+    hub = _hub(configuration, report)
+    if hub is not None:
+        report.handlers = len(hub.registry)
+        _look_up(configuration, hub.registry, report)
     report.warnings += _warnings(configuration)
     if connect:
         await _reach(configuration, report)
+        if hub is not None:
+            await _reach_adapters(configuration, hub, report)
     return report
 
 
 # --- handlers ----------------------------------------------------------------------------------------------------
 
 
-def _registry(configuration: Configuration, report: Report) -> Registry | None:
-    """The handlers that a hub of this configuration would have."""
+def _hub(configuration: Configuration, report: Report) -> Hub | None:
+    """A hub of this configuration, not started: its handlers and its adapters."""
     try:
-        return Hub(configuration).registry
+        return Hub(configuration)
     except HandlersInvalid as error:
         report.faults += [Finding("handlers", "handlers", fault) for fault in error.faults]
     except HubError as error:
@@ -204,6 +210,25 @@ async def _server(url: str, found: Reached) -> None:
         found.version, found.connections = row[0], row[1]
     finally:
         await database.stop()
+
+
+async def _reach_adapters(configuration: Configuration, hub: Hub, report: Report) -> None:
+    """Reach each adapter, under its lease where that matters and a database has one."""
+    url = configuration.database.url.get_secret_value()
+    current = report.database is not None and report.database.version is not None and not report.database.pending
+    if current:
+        database = open_database(url, SETTINGS)
+        await database.start()
+        try:
+            report.adapters = await reach_adapters(hub.adapters, Leases(database, actor(), LEASE))
+        finally:
+            await database.stop()
+    else:
+        report.adapters = await reach_adapters(hub.adapters, None)
+    for one in report.adapters:
+        if one.reason is not None:
+            finding = Finding("adapters", path_text(("adapters", one.adapter)), one.reason)
+            (report.warnings if one.skipped else report.faults).append(finding)
 
 
 def _limit(configuration: Configuration, found: Reached) -> Iterator[Finding]:

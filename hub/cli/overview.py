@@ -85,6 +85,22 @@ def show_overview(overview: Overview) -> None:
     console = output()
     console.print(pairs(_instance(overview.health)))
     console.print()
+    adapters = overview.health.get("adapters")
+    if isinstance(adapters, dict) and adapters:
+        columns = [
+            "ADAPTER",
+            "TYPE",
+            "STATE",
+            "LAG",
+            "RECEIVED",
+            "PUBLISHED",
+            "QUARANTINED",
+            "RECONNECTS",
+            "LAST ERROR",
+        ]
+        rows = [_adapter(name, state) for name, state in adapters.items() if isinstance(state, dict)]
+        console.print(table(columns, rows, right=columns[3:8]))
+        console.print()
     columns = ["QUEUE", "READY", "WAITING", "PROCESSING", "LIMIT", "OLDEST"]
     rows = [_queue(name, numbers) for name, numbers in overview.queues.items()]
     console.print(table(columns, rows, right=columns[1:]) if rows else "no queue has anything to do")
@@ -123,6 +139,22 @@ def _cache(cache: object) -> str:
     if adapter is None:
         return f"{cache.get('mode')} mode: none is configured"
     return f"{cache.get('mode')} mode: {adapter} is {'there' if cache.get('reachable') else 'away'}"
+
+
+def _adapter(name: str, state: Numbers) -> list[str | Text]:
+    word = str(state.get("state", ""))
+    colour = {"connected": "green", "stopped": "red", "connecting": "red"}.get(word, "yellow")
+    lag = state.get("lag")
+    waiting = str(sum(lag.values())) if isinstance(lag, dict) and lag else ""
+    counts = [str(state.get(each, "")) for each in ("received", "published", "quarantined", "reconnects")]
+    return [
+        name,
+        str(state.get("type", "")),
+        Text(word, style=colour),
+        waiting,
+        *counts,
+        str(state.get("last_error") or ""),
+    ]
 
 
 def _queue(name: str, numbers: Numbers) -> list[str | Text]:

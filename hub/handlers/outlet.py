@@ -24,17 +24,27 @@ def _always() -> bool:
     return True
 
 
+def _never() -> bool:
+    return False
+
+
 class Outlet:
-    """`ready` answers whether the adapter is connected."""
+    """`ready` answers whether the adapter is connected, `elsewhere` whether another instance is in its place."""
 
     def __init__(
-        self, sink: Sink | Listener, clock: Clock, ready: Callable[[], bool] = _always, circuit: Circuit | None = None
+        self,
+        sink: Sink | Listener,
+        clock: Clock,
+        ready: Callable[[], bool] = _always,
+        elsewhere: Callable[[], bool] = _never,
+        circuit: Circuit | None = None,
     ) -> None:
         self.circuit = circuit or Circuit()
         self._receipts = 0
         self._sink = sink
         self._clock = clock
         self._ready = ready
+        self._elsewhere = elsewhere
         self._away_since: float | None = None
 
     def receipts(self) -> int:
@@ -67,6 +77,8 @@ class Outlet:
         if self._ready():
             self._away_since = None
             return
+        if self._elsewhere():
+            raise Snooze(self._jittered(_SHORTEST), f"{name} is connected to another instance")
         now = self._clock.monotonic()
         if self._away_since is None:
             self._away_since = now

@@ -60,7 +60,9 @@ class Broker(Protocol):
         ...
 
     def start(self) -> None:
-        """Start it again, at the same address and with its data, blocking until it answers; harmless while it runs."""
+        """Start it again, at the same address and with its data, blocking until it answers; harmless while it runs.
+
+        The client goes on afterwards: the next `produce` or `consume` connects anew if it must."""
         ...
 
     def kill9(self) -> None:
