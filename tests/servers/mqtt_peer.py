@@ -35,12 +35,13 @@ class Peer:
     ) -> None:
         self.heard: list[Heard] = []
         self._changed = threading.Condition()
-        self._answers: dict[int, threading.Event] = {}
+        self._receipts: set[int] = set()
         name = client_id or f"peer-{os.getpid()}-{next(_numbers)}"
         self._client = paho.Client(CallbackAPIVersion.VERSION2, name, protocol=MQTTProtocolVersion.MQTTv5)
         self._client.max_inflight_messages_set(in_flight)
         self._client.reconnect_delay_set(1, 1)
         self._client.on_message = self._on_message
+        self._client.on_publish = self._on_publish
         connected = threading.Event()
         self._client.on_connect = lambda *_: connected.set()
         kept = Properties(PacketTypes.CONNECT)
@@ -64,10 +65,11 @@ class Peer:
         packed = Properties(PacketTypes.PUBLISH)
         for name, value in properties.items():
             setattr(packed, name, value)
-        receipts = [self._client.publish(topic, body, qos, retain, packed) for body in bodies]
-        for receipt in receipts:
-            receipt.wait_for_publish(60)
-            assert receipt.is_published(), "no receipt"
+        # What could not be sent now is queued and sent after the reconnection; `rc` does not count.
+        mids = {self._client.publish(topic, body, qos, retain, packed).mid for body in bodies}
+        with self._changed:
+            assert self._changed.wait_for(lambda: mids <= self._receipts, 60), "no receipt"
+            self._receipts -= mids
 
     def listen(self, topic: str) -> None:
         """Collect what comes on a topic (or filter) from now on."""
@@ -84,6 +86,11 @@ class Peer:
         with self._changed:
             assert self._changed.wait_for(lambda: enough(self.heard), timeout), f"only {len(self.heard)} messages came"
             return list(self.heard)
+
+    def _on_publish(self, _: paho.Client, __: Any, mid: int, *___: Any) -> None:
+        with self._changed:
+            self._receipts.add(mid)
+            self._changed.notify_all()
 
     def _on_message(self, _: paho.Client, __: Any, message: paho.MQTTMessage) -> None:
         found = message.properties.__dict__ if message.properties is not None else {}
