@@ -65,7 +65,12 @@ class Rig:
 
 @asynccontextmanager
 async def serving(
-    database: str, *, signalr: Mapping[str, Any] | None = None, auth: Mapping[str, Any] | None = None, **http: Any
+    database: str,
+    *,
+    signalr: Mapping[str, Any] | None = None,
+    auth: Mapping[str, Any] | None = None,
+    cache: Mapping[str, Any] | None = None,
+    **http: Any,
 ) -> AsyncIterator[Rig]:
     """A hub on a free port, with routes for the topics `note` and `say`."""
     configuration = build(
@@ -73,6 +78,7 @@ async def serving(
             "jobs": {"enabled": True, "workers": 8, "poll_interval": "50ms", "shutdown_timeout": "500ms"},
             "http": {"port": 0, **http},
             "auth": dict(auth or {}),
+            **({} if cache is None else {"cache": dict(cache)}),
             "adapters": {"live": {"type": "signalr", "groups": ["line-*"], **(signalr or {})}},
             "routes": [
                 {
