@@ -21,6 +21,8 @@ from hub.handlers.registry import Registry
 from hub.queue.claims import StoreSettings
 from hub.queue.engine import EngineSettings
 from hub.queue.executor import ExecutorSettings
+from hub.queue.limit import Limit
+from hub.queue.limit_rules import HandlerLimit
 from hub.queue.upkeep import UpkeepSettings
 from hub.queue.worker import PoolSettings
 from hub.scheduler.scheduler import SchedulerSettings
@@ -134,6 +136,14 @@ def engine_settings(
         upkeep=UpkeepSettings(
             poll_interval=jobs.poll_interval, rescue_interval=min(jobs.poll_interval, jobs.lease / 3)
         ),
+        queue_limits={
+            name: Limit(queue.concurrency, queue.rate)
+            for name, queue in jobs.queues.items()
+            if queue.concurrency is not None or queue.rate is not None
+        },
+        handler_limits={
+            name: HandlerLimit(Limit(one.concurrency, one.rate), one.key) for name, one in jobs.limits.items()
+        },
         work=work and jobs.enabled,
     )
 

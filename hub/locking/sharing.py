@@ -6,10 +6,13 @@ Invariant: without a configured cache there is nothing here that the hub would a
 from __future__ import annotations
 
 from hub.cache import CacheSettings, open_cache, open_channels
+from hub.cache.redis import RedisCache
 from hub.clock import Clock
 from hub.locking.mode import CacheMode, ModalLocks
 from hub.locking.opening import open_locks
+from hub.locking.states import ModalStates, RedisStates
 from hub.ports import Cache, Locks
+from hub.ports.limits import States
 
 
 class Sharing:
@@ -36,3 +39,11 @@ class Sharing:
         if self.channels is not None:
             await self.channels.stop()
         await self.mode.stop()
+
+    def states(self, otherwise: States) -> States:
+        """Where the state of limits is kept: in Redis while it is there, else as given."""
+        return (
+            ModalStates(RedisStates(self.cache), otherwise, self.mode)
+            if isinstance(self.cache, RedisCache)
+            else otherwise
+        )

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from hub.clock import Clock
 from hub.queue.attempt import Attempt
 from hub.queue.job_locks import JobLocks
+from hub.queue.limits import JobLimits
 
 _log = logging.getLogger("hub.queue")
 
@@ -19,18 +20,29 @@ _log = logging.getLogger("hub.queue")
 class Admission:
     """Asked by the worker after each claim, told by the settler of each end. `lease` in seconds."""
 
-    def __init__(self, clock: Clock, lease: float, locks: JobLocks | None = None) -> None:
+    def __init__(
+        self, clock: Clock, lease: float, locks: JobLocks | None = None, limits: JobLimits | None = None
+    ) -> None:
         self._clock = clock
         self._lease = lease
         self._locks = locks
+        self._limits = limits
+
+    def most(self, queue: str, wanted: int) -> int:
+        """How many jobs of a queue are worth claiming now, of `wanted`."""
+        return wanted if self._limits is None else self._limits.most(queue, wanted)
 
     async def delays(self, attempts: Sequence[Attempt]) -> Mapping[str, float]:
         """Job → seconds, for those that may not start now."""
-        delays = await self._locked(self._locks, attempts) if self._locks is not None else {}
+        delays = await self._limits.delays(attempts) if self._limits is not None else {}
+        if self._locks is not None:
+            delays |= await self._locked(self._locks, [a for a in attempts if a.claim.id not in delays])
         return _with_those_behind(attempts, delays) if delays else delays
 
     def ended(self, attempts: Sequence[Attempt], *, soon: bool) -> None:
         """These attempts are over, or about to be written as such; `soon`: others may take one of the jobs next."""
+        if self._limits is not None:
+            self._limits.ended([attempt.claim.id for attempt in attempts])
         if self._locks is not None:
             self._locks.drop([attempt.claim.id for attempt in attempts], soon=soon)
 
@@ -40,6 +52,8 @@ class Admission:
             await self._locks.drain()
 
     async def _locked(self, locks: JobLocks, attempts: Sequence[Attempt]) -> dict[str, float]:
+        if not attempts:
+            return {}
         refused = await locks.take([attempt.claim.id for attempt in attempts])
         if not refused:
             return {}

@@ -6,7 +6,7 @@ ended is written before they are gone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -14,6 +14,7 @@ from hub.clock import Clock
 from hub.handlers.registry import Registry
 from hub.model import Status
 from hub.ports import Channels, Database, Locks
+from hub.ports.limits import States
 from hub.queue.admission import Admission
 from hub.queue.attempt import Held, Stop
 from hub.queue.claims import StoreSettings
@@ -22,6 +23,10 @@ from hub.queue.group_commit import GroupCommit
 from hub.queue.grouping import Grouping
 from hub.queue.heartbeat import Heartbeat
 from hub.queue.job_locks import JobLocks
+from hub.queue.limit import Limit
+from hub.queue.limit_rules import HandlerLimit, LimitRules
+from hub.queue.limit_states import DatabaseStates
+from hub.queue.limits import JobLimits
 from hub.queue.settler import Settler
 from hub.queue.store import Store
 from hub.queue.upkeep import Upkeep, UpkeepSettings
@@ -36,14 +41,18 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     pool: PoolSettings
     executor: ExecutorSettings = ExecutorSettings()
     upkeep: UpkeepSettings = UpkeepSettings()
+    queue_limits: Mapping[str, Limit] = {}
+    handler_limits: Mapping[str, HandlerLimit] = {}
     work: bool = True
 
 
 class Shared(msgspec.Struct, frozen=True):
-    """What this process shares with other instances beside the database: the locks of claimed jobs, notifications."""
+    """What this process shares with other instances beside the database: the locks of claimed jobs, notifications,
+    and a place for the state of limits that goes before the one given."""
 
     locks: Locks | None = None
     channels: Channels | None = None
+    states: Callable[[States], States] | None = None
 
 
 class Engine:
@@ -66,7 +75,10 @@ class Engine:
         self.store = Store(database, settings.store, registry)
         owner, lease = settings.store.owner, settings.store.lease
         locks = JobLocks(shared.locks, owner, lease) if shared.locks is not None else None
-        admission = Admission(clock, lease, locks) if locks is not None else None
+        self.limits = self._limits(settings, owner, clock, shared)
+        admission = (
+            Admission(clock, lease, locks, self.limits) if locks is not None or self.limits is not None else None
+        )
         self.commit = GroupCommit(self.store, self.woken)
         self.settler = Settler(self.store, self._held, clock, metrics, self._woken_here, self.woken, admission)
         executor = Executor(registry, self.store, self.settler, database, clock, settings.executor)
@@ -89,6 +101,8 @@ class Engine:
         if self._channels is not None:
             self._channels.listen("hub_jobs", self.upkeep.heard_elsewhere, self.pool.wake_all)
             self._channels.listen("hub_cancel", self.upkeep.heard_cancel, self.upkeep.hurry)
+        if self.limits is not None:
+            self.limits.start()
         self.pool.start()
         self.upkeep.start()
 
@@ -100,6 +114,8 @@ class Engine:
             return
         await self.upkeep.stop()
         await self.pool.stop()
+        if self.limits is not None:
+            await self.limits.stop()
         await self.heartbeat.stop()
 
     async def cancel(self, job_id: str, *, reason: str, actor: str) -> Status | None:
@@ -156,6 +172,16 @@ class Engine:
         if self.heartbeat.failing:
             found.append("leases cannot be renewed")
         return found
+
+    def _limits(self, settings: EngineSettings, owner: str, clock: Clock, shared: Shared) -> JobLimits | None:
+        rules = LimitRules(settings.queue_limits, settings.handler_limits)
+        if not rules:
+            return None
+        states: States = DatabaseStates(self._database)
+        return JobLimits(rules, shared.states(states) if shared.states else states, owner, clock, self._wake_pool)
+
+    def _wake_pool(self, queues: Iterable[str]) -> None:
+        self.pool.wake(queues)
 
     def _gauge(self, name: str) -> dict[str, float]:
         return {queue: float(state[name]) for queue, state in self.pool.state().items()}

@@ -184,7 +184,8 @@ class WorkerPool:
         if self._settler.backlog > _BACKLOG or self._suspects.preparing:
             return 0
         free = self._settings.workers - len(self._runners)
-        return self._lane(queue or "default").wanted(free, self._clock.monotonic())
+        wanted = self._lane(queue or "default").wanted(free, self._clock.monotonic())
+        return wanted if self._admission is None else self._admission.most(queue, wanted)
 
     async def _claim(self, queue: str) -> None:
         """Claim while there is room and something to run."""

@@ -10,7 +10,17 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from hub.config.values import Count, Duration, HandlerName, Natural, PositiveDuration, QueueName, Section, Size
+from hub.config.values import (
+    Count,
+    Duration,
+    Expression,
+    HandlerName,
+    Natural,
+    PositiveDuration,
+    QueueName,
+    Section,
+    Size,
+)
 
 DEFAULT_WORKERS = 5
 
@@ -22,7 +32,25 @@ class Queue(Section):
     ageing: PositiveDuration | None = Field(
         default=None, description="A waiting job gains one priority for each such span. Left out: priority is strict."
     )
-    rate: float | None = Field(default=None, gt=0, description="How many of its jobs are begun in a second, at most.")
+    concurrency: Count | None = Field(
+        default=None, description="How many of its jobs run at once over all instances, at most."
+    )
+    rate: float | None = Field(
+        default=None, gt=0, le=1_000_000, description="How many of its jobs are begun in a second over all instances."
+    )
+
+
+class HandlerLimit(Section):
+    """What the jobs of one handler are kept to, over all instances."""
+
+    concurrency: Count | None = Field(default=None, description="How many of them run at once, at most.")
+    rate: float | None = Field(
+        default=None, gt=0, le=1_000_000, description="How many of them are begun in a second, at most."
+    )
+    key: Expression | None = Field(
+        default=None,
+        description="JMESPath over payload, metadata and ordering_key: each value has the limit for itself.",
+    )
 
 
 def _queue(value: Any) -> Any:
@@ -57,6 +85,9 @@ class Jobs(Section):
     enable_metrics: bool = Field(default=False, description="False: /metrics is 404.")
     queues: dict[QueueName, Annotated[Queue, BeforeValidator(_queue, json_schema_input_type=Count | Queue)]] = Field(
         default={}, description="Named queues, each with its limit within `workers`."
+    )
+    limits: dict[HandlerName, HandlerLimit] = Field(
+        default={}, description="Limits of handlers over all instances. What is beyond waits, without an attempt."
     )
     processes: int = Field(
         default=1, ge=1, le=256, description="Worker processes on this machine; each has all the `workers`."
