@@ -1,7 +1,8 @@
 """What leaves the hub: after the commit, at least once under one id, retried, and visible when it cannot."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 from hub import Hub, Job, handler
 from hub.adapters.memory import MemoryAdapter
 from hub.config import build
+from hub.errors import Transient
+from hub.model import Outgoing
 from hub.testing import HubHarness
 
 
@@ -52,6 +55,20 @@ async def bridge(url: str) -> AsyncIterator[tuple[HubHarness, MemoryAdapter, Mem
         yield HubHarness(hub), plant, erp
 
 
+async def wait_for(met: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not met():  # noqa: ASYNC110 - a state that an operator polls, too
+            await asyncio.sleep(0.02)
+
+
+async def jobs_of(harness: HubHarness, handler: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    async with asyncio.timeout(20):
+        while not found:
+            found = [job for job in (await harness.hub.records.jobs())[0] if job["handler"] == handler]
+    return found
+
+
 async def only_job(harness: HubHarness, **where: Any) -> dict[str, Any]:
     [job], _ = await harness.hub.records.jobs(**where)
     return await harness.wait(job["id"])
@@ -89,19 +106,37 @@ async def test_nothing_leaves_when_the_handler_fails(database_url: str) -> None:
         assert [json.loads(m.body) for m in await erp.received(1)] == [{"id": 2}]
 
 
-async def test_a_broker_that_is_down_is_tried_again(database_url: str) -> None:
+async def test_a_broker_that_is_down_costs_no_attempt(database_url: str) -> None:
     async with bridge(database_url) as (harness, plant, erp):
+        state = harness.hub.supervisor.states["erp"]
+        await wait_for(lambda: state.state == "connected")
         erp.up = False
+        await wait_for(lambda: state.state == "connecting")
         await plant.deliver("orders", b'{"id": 7}')
-        while True:
-            rows, _ = await harness.hub.records.histories(handler="publish")
-            if rows:
-                break
-        assert rows[0]["result"] == "Transient: the broker of erp is down"
+        [outbound] = await jobs_of(harness, "publish")
+        await harness.wait(outbound["parentjobid"])
         erp.up = True
         [message] = await erp.received(1)
         assert json.loads(message.body) == {"id": 7}
-        assert (await harness.wait(message.id))["retrycount"] >= 1
+        row = await harness.wait(message.id)
+        assert (row["status"], row["retrycount"]) == ("completed", 0)
+
+
+async def test_a_receipt_that_does_not_come_is_a_failed_attempt(database_url: str) -> None:
+    async with bridge(database_url) as (harness, plant, erp):
+        send, failures = erp.send, iter([Transient("no receipt in time")])
+
+        async def fail_once(message: Outgoing) -> None:
+            for failure in failures:
+                raise failure
+            await send(message)
+
+        erp.send = fail_once  # type: ignore[method-assign]  # this one adapter's broker fails once
+        await plant.deliver("orders", b'{"id": 7}')
+        [message] = await erp.received(1)
+        assert (await harness.wait(message.id))["retrycount"] == 1
+        rows, _ = await harness.hub.records.histories(handler="publish")
+        assert "Transient: no receipt in time" in [row["result"] for row in rows]
 
 
 @pytest.mark.parametrize(
