@@ -1,4 +1,4 @@
-"""The database as a stranger sees it: plain SQL on a connection of its own, on PostgreSQL and SQLite alike.
+"""The database as a stranger sees it: plain SQL on a connection of its own, on each kind of database alike.
 
 Invariant: none of the hub's code is used to look, so that a mistake of the hub cannot hide itself.
 """
@@ -12,9 +12,11 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self
+from urllib.parse import unquote, urlsplit
 
+import asyncmy
 import asyncpg
 
 from hub.db.migrator import migrate
@@ -37,7 +39,8 @@ class Outside(ABC):
 
     @staticmethod
     def of(url: str) -> Outside:
-        return OutsideSqlite(url) if url.startswith("sqlite:") else OutsidePostgres(url)
+        kind = url.partition(":")[0]
+        return {"sqlite": OutsideSqlite, "postgresql": OutsidePostgres}.get(kind, OutsideMariadb)(url)
 
     @property
     @abstractmethod
@@ -104,7 +107,8 @@ class Outside(ABC):
         last, all_of_them, ended = rows[0]
         if not all_of_them or ended < all_of_them:
             return None
-        return (datetime.fromisoformat(last) if isinstance(last, str) else last).timestamp()
+        when = datetime.fromisoformat(last) if isinstance(last, str) else last
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()  # MariaDB says UTC without saying so
 
     def facts(self, ledger: Ledger, *, rescue_interval: float) -> Facts:
         """What the oracle judges; once every worker is gone."""
@@ -169,6 +173,53 @@ class OutsidePostgres(Outside):
                     return [tuple(row) for row in await self._connection.fetch(sql)]
                 except _AWAY:
                     await asyncio.sleep(PAUSE)
+
+
+class OutsideMariadb(Outside):
+    """A connection for each look, in a thread's own loop."""
+
+    dialect = "mysql"
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        parts = urlsplit(url)
+        self._arguments = {
+            "host": parts.hostname,
+            "port": parts.port or 3306,
+            "user": unquote(parts.username or ""),
+            "password": unquote(parts.password or ""),
+            "db": parts.path.lstrip("/"),
+            "charset": "utf8mb4",
+            "autocommit": True,
+            "connect_timeout": 10,
+        }
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outside")
+
+    def fetch(self, sql: str) -> list[tuple[Any, ...]]:
+        return self._thread.submit(lambda: asyncio.run(self._fetch(sql))).result()
+
+    def close(self) -> None:
+        self._thread.shutdown()
+
+    def overdue(self, seconds: float) -> list[str]:
+        late = f"UTC_TIMESTAMP(6) - INTERVAL {int(seconds * 1_000_000)} MICROSECOND"
+        return [row[0] for row in self.fetch(f"SELECT id FROM queue_jobs WHERE statusid = 2 AND leaseuntil < {late}")]
+
+    def connections(self) -> int:
+        number: int = self.fetch(
+            "SELECT count(*) FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()"
+        )[0][0]
+        return number
+
+    async def _fetch(self, sql: str) -> list[tuple[Any, ...]]:
+        async with asyncio.timeout(60):
+            connection = await asyncmy.connect(**self._arguments)
+            try:
+                cursor = connection.cursor()
+                await cursor.execute(sql)
+                return list(await cursor.fetchall()) if cursor.description else []
+            finally:
+                await connection.ensure_closed()
 
 
 class OutsideSqlite(Outside):
