@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Final
 
 from hub.adapters.kafka.control import Control
 from hub.errors import Permanent
@@ -15,14 +16,18 @@ from hub.telemetry import get_logger
 
 _log = get_logger("hub.adapters.kafka")
 
+EVERYTHING: Final = "*"
+"""Every topic: what a route without one asks for. No topic's name holds it."""
+
 
 class Topics:
     """What routes ask for. Raises Permanent for a pattern that is no regular expression."""
 
     def __init__(self, adapter: str, wanted: Sequence[str]) -> None:
         self._adapter = adapter
-        self.exact = [topic for topic in wanted if not topic.startswith("^")]
-        self.patterns = [_compiled(topic) for topic in wanted if topic.startswith("^")]
+        patterns = ["^.*" if topic == EVERYTHING else topic for topic in wanted if topic[:1] in ("^", EVERYTHING)]
+        self.exact = [topic for topic in wanted if topic[:1] not in ("^", EVERYTHING)]
+        self.patterns = [_compiled(text) for text in patterns]
         self.missing: set[str] = set(self.exact)
         self.denied: set[str] = set()
         self._said: set[str] = set()
