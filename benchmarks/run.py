@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from benchmarks.figures import Benchmark, Results
 from benchmarks.machine import Foreign
 from benchmarks.plans import Plan, plans
-from benchmarks.rows import claims, empty, enqueue, insert, memory, pickup, sqlite
+from benchmarks.rows import activemq, claims, empty, enqueue, insert, memory, pickup, sqlite
 from benchmarks.stand import Stand
 
 BENCHMARKS: dict[str, Callable[[Stand], Benchmark]] = {
@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[Stand], Benchmark]] = {
     "size": claims.size,
     "sustained": claims.sustained,
     "memory": memory.benchmark,
+    "activemq": activemq.benchmark,
 }
 _DISTURBED = 0.15
 """Cores used by others from which on a figure may have suffered."""

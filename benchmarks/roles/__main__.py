@@ -18,8 +18,10 @@ from benchmarks.roles.wire import Wire
 
 ROLES = frozenset(
     (
-        *("hub_jobs", "hub_enqueue", "hub_server", "hub_producer", "hub_claims", "hub_memory"),
+        *("hub_jobs", "hub_enqueue", "hub_server", "hub_producer", "hub_claims", "hub_memory", "hub_locked"),
+        *("hub_activemq", "stomp_bare"),
         *("pgqueuer_jobs", "pgqueuer_enqueue", "pgqueuer_server", "pgqueuer_producer", "copy_rows", "snapshot"),
+        *("hub_kafka", "kafka_copy", "kafka_single"),
     )
 )
 

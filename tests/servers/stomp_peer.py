@@ -5,7 +5,7 @@ Invariant: every frame it sends with a receipt is known to the broker when the c
 
 import asyncio
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -69,6 +69,16 @@ class StompPeer:
         """The broker has it when this returns."""
         length = {"content-length": str(len(body))}
         await self._ask("SEND", {"destination": destination, "persistent": "true", **length, **(headers or {})}, body)
+
+    async def fill(self, destination: str, bodies: Sequence[bytes]) -> None:
+        """Send many; the broker has all of them when this returns."""
+        assert self._writer is not None
+        headers = {"destination": destination, "persistent": "true", "content-type": "application/json"}
+        for body in bodies[:-1]:
+            self._writer.write(Frame("SEND", {**headers, "content-length": str(len(body))}, body).encode())
+            await self._writer.drain()
+        for body in bodies[-1:]:
+            await self.send(destination, body, headers)
 
     async def subscribe(self, destination: str, *, ack: str = "auto", headers: Mapping[str, str] | None = None) -> str:
         """Answers the subscription's id."""
