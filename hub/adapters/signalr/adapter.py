@@ -13,6 +13,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from hub.adapters.signalr.calls import Calls
+from hub.adapters.signalr.connection import Kind
 from hub.adapters.signalr.endpoint import Endpoint
 from hub.adapters.signalr.methods import HubMethods
 from hub.adapters.signalr.outbound import Outbound
@@ -23,6 +24,7 @@ from hub.model import Outgoing
 from hub.ports import Context, Features, Receive
 
 _LAST_WORDS: Final = 6.0
+_BETWEEN_POLLS: Final = 1.0
 
 
 class SignalRAdapter:
@@ -33,6 +35,7 @@ class SignalRAdapter:
     def __init__(self, name: str, settings: Settings, context: Context) -> None:
         self.name = name
         self.settings = settings
+        self._clock = context.clock
         self._registry = Registry(settings, context.clock, lambda connection: Calls(connection, self._methods))
         self._methods = HubMethods(name, self._registry, settings.groups, context.follow)
         self._endpoint = Endpoint(settings, self._registry, context)
@@ -68,15 +71,12 @@ class SignalRAdapter:
             connection.end("The server is closing.", allow_reconnect=True)
         try:
             async with asyncio.timeout(_LAST_WORDS):
-                await asyncio.gather(*(self._closed(connection.calls) for connection in connections))
-                while self._registry.every():
-                    for connection in self._registry.every():
-                        if connection.carrier is None or connection.carrier.lost():
-                            self._registry.forget(connection)
-                    await asyncio.sleep(0.01)
+                await asyncio.gather(*(connection.calls.finished() for connection in connections))
+                await self._closed()
         except TimeoutError:
-            for connection in self._registry.every():
-                self._registry.forget(connection)
+            pass  # who has not read the good-bye by now never will
+        for connection in self._registry.every():
+            self._registry.forget(connection)
         self._methods.receive = None
         await self._tender.stop()
         await self._outbound.stop()
@@ -85,8 +85,16 @@ class SignalRAdapter:
         """As Listener.send; answers what a client said that was asked for a result."""
         return await self._outbound.send(message)
 
-    async def _closed(self, calls: Calls) -> None:
-        await calls.finished()
+    async def _closed(self) -> None:
+        """Wait for the transports. A client between two polls is given a moment to come back for the good-bye."""
+        since = self._clock.monotonic()
+        while open_ones := self._registry.every():
+            late = self._clock.monotonic() - since > _BETWEEN_POLLS
+            for connection in open_ones:
+                carrier = connection.carrier
+                if carrier is None or carrier.lost() or (late and connection.kind is Kind.LONG_POLLING):
+                    self._registry.forget(connection)
+            await asyncio.sleep(0.01)
 
 
 def make(name: str, settings: Mapping[str, Any], context: Context) -> SignalRAdapter:
