@@ -71,7 +71,7 @@ class Bench(HubHarness):
         async def all_there() -> bool:
             nonlocal found
             found = await self.numbers()
-            return set(numbers) <= set(found)
+            return set(numbers) <= set(found) and len(found) >= len(numbers)
 
         await eventually(
             all_there, lambda: f"{len(set(numbers) - set(found))} of {len(numbers)} missing; {self._say()}"
