@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable
 from benchmarks.figures import Benchmark, Results
 from benchmarks.machine import Foreign
 from benchmarks.plans import Plan, plans
-from benchmarks.rows import activemq, claims, empty, enqueue, insert, memory, pickup, sqlite
+from benchmarks.rows import activemq, claims, empty, enqueue, grouped, insert, kafka, locks, memory, pickup, sqlite
 from benchmarks.stand import Stand
 
 BENCHMARKS: dict[str, Callable[[Stand], Benchmark]] = {
     "empty": empty.benchmark,
     "insert": insert.benchmark,
+    "locks": locks.benchmark,
+    "grouped": grouped.benchmark,
     "enqueue": enqueue.benchmark,
     "pickup": pickup.benchmark,
     "idle": pickup.idle,
@@ -23,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[Stand], Benchmark]] = {
     "size": claims.size,
     "sustained": claims.sustained,
     "memory": memory.benchmark,
+    "kafka": kafka.benchmark,
     "activemq": activemq.benchmark,
 }
 _DISTURBED = 0.15

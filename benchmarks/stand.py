@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 from pgqueuer.adapters.persistence.queries import Queries
@@ -20,6 +20,8 @@ from benchmarks.machine import tree_cpu
 from benchmarks.sizes import Sizes
 from hub.resources import migrations_dir
 from tests.servers import PostgresDatabases, PostgresService
+
+_T = TypeVar("_T")
 
 EFFECTS = "CREATE TABLE effects (note text)"
 SERVER = {"shared_buffers": "128MB", "max_connections": "100"}
@@ -37,6 +39,7 @@ class Stand:
         self._templates: dict[str, str] = {}
         self._kept: dict[str, str] = {}
         self._children = 0
+        self._entered = ExitStack()
 
     # --- databases --------------------------------------------------------------------------------------------------
 
@@ -67,8 +70,13 @@ class Stand:
         while self._kept:
             self.server.drop_database(_name(self._kept.popitem()[1]))
 
+    def enter(self, other: AbstractContextManager[_T]) -> _T:
+        """Another server that a benchmark needs, kept until `close`."""
+        return self._entered.enter_context(other)
+
     def close(self) -> None:
         """Drop everything that this stand has made."""
+        self._entered.close()
         self.clear()
         while self._templates:
             self.server.drop_database(self._templates.popitem()[1])
