@@ -65,7 +65,7 @@ class Failure(StrEnum):
 
 
 class Message(msgspec.Struct, kw_only=True, frozen=True):
-    """What an adapter read, before a route has looked at it."""
+    """What an adapter read, before a route has looked at it. `delivery`: the id that its sender's signature vouches for."""
 
     adapter: str
     protocol: str
@@ -76,6 +76,7 @@ class Message(msgspec.Struct, kw_only=True, frozen=True):
     headers: Mapping[str, str] = {}
     content_type: str | None = None
     timestamp: datetime | None = None
+    delivery: str | None = None
 
 
 class Outgoing(msgspec.Struct, kw_only=True, frozen=True):

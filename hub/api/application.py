@@ -16,6 +16,7 @@ from hub.adapters.http.answers import problem, problem_of, problem_of_aiohttp
 from hub.adapters.http.webhook import PATH, Webhooks, WebhookSettings
 from hub.api.about import About
 from hub.api.access import Caller, Gate, KnownToken, RateLimit, Role, TokenStore, authorize
+from hub.api.adapters import Adapters
 from hub.api.connection import Connection
 from hub.api.dead import Dead
 from hub.api.endpoint import Endpoint
@@ -61,7 +62,7 @@ def endpoints(services: ApiServices, *, webhooks: bool = True, api: bool = True)
     if webhooks:
         found.append(_webhook(services))
     if api:
-        for part in (Queue, Histories, Dead, ResourceJobs):
+        for part in (Queue, Histories, Dead, Adapters, ResourceJobs):
             found += part(services).endpoints()
         if services.workflows is not None:
             found += WorkflowRoutes(services, services.workflows).endpoints()
@@ -70,13 +71,16 @@ def endpoints(services: ApiServices, *, webhooks: bool = True, api: bool = True)
 
 def _webhook(services: ApiServices) -> Endpoint:
     http = services.configuration.http
-    hooks = Webhooks(services.intake, WebhookSettings(max_body=http.max_body, body_timeout=http.request_timeout))
+    settings = WebhookSettings(max_body=http.max_body, body_timeout=http.request_timeout)
+    hooks = Webhooks(services.intake, settings, lambda: services.clock.now().timestamp())
 
     async def post(request: web.Request, caller: Caller) -> web.StreamResponse:
+        # A webhook without a signature is as good as an enqueue: once tokens exist, its sender needs one.
+        if not hooks.signed(request):
+            authorize(caller, Role.OPERATOR)
         return await hooks.post(request)
 
-    # A webhook without a signature is as good as an enqueue: once tokens exist, its sender needs one.
-    return Endpoint("POST", PATH, Role.OPERATOR, post)
+    return Endpoint("POST", PATH, Role.ANYONE, post)
 
 
 def _guarded(endpoint: Endpoint, gate: Gate, limit: RateLimit) -> Handler:

@@ -6,10 +6,8 @@
 from hub.config.faults import ConfigurationError, Fault
 from hub.config.load import DEFAULT_FILE, build, load
 from hub.config.schema import Configuration, json_schema, json_schema_text, masked
-from hub.config.sections.routes import BUILT_SIGNATURE_SCHEMES
 
 __all__ = [
-    "BUILT_SIGNATURE_SCHEMES",
     "DEFAULT_FILE",
     "Configuration",
     "ConfigurationError",

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
+from hub.adapters.http.signatures import SCHEMES
 from hub.config.faults import Fault, Invalid, Path, did_you_mean, path_text, quoted
 from hub.config.sections.routes import SIGNATURE_SCHEMES
 from hub.config.values import seconds
@@ -45,7 +46,7 @@ class Entry(NamedTuple):
         return Fault(path_text((*self.path, key)), message, suggestion)
 
 
-def crosscheck(document: Mapping[str, Any], signature_schemes: Collection[str]) -> Iterator[Fault]:
+def crosscheck(document: Mapping[str, Any]) -> Iterator[Fault]:
     """Everything in `document` (references resolved, environment applied) that does not go together."""
     root = Entry((), dict(document))
     yield from _server(root)
@@ -53,7 +54,7 @@ def crosscheck(document: Mapping[str, Any], signature_schemes: Collection[str]) 
     yield from _names(root)
     for route in root.items("routes"):
         yield from _route(route, root)
-        yield from _signature(route, root, signature_schemes)
+        yield from _signature(route, root)
     yield from _plans(root)
     for workflow in root.items("workflows"):
         yield from _workflow(workflow, root)
@@ -196,7 +197,7 @@ def _message_schema(route: Entry) -> Iterator[Fault]:
         yield Fault(place, f"is no valid JSON Schema: {error.message[:200]}")
 
 
-def _signature(route: Entry, root: Entry, built: Collection[str]) -> Iterator[Fault]:
+def _signature(route: Entry, root: Entry) -> Iterator[Fault]:
     if "signature" not in route.value:
         return
     signature = route.inner("signature")
@@ -207,11 +208,19 @@ def _signature(route: Entry, root: Entry, built: Collection[str]) -> Iterator[Fa
         return
     if scheme not in SIGNATURE_SCHEMES:
         yield signature.fault("scheme", f"there is no scheme {quoted(scheme)}", did_you_mean(scheme, SIGNATURE_SCHEMES))
-    elif scheme not in built:
-        known = ", ".join(f'"{name}"' for name in SIGNATURE_SCHEMES if name in built)
-        yield signature.fault("scheme", f"this version cannot verify {quoted(scheme)}", f"it can: {known}")
     if not signature.value.get("secrets"):
         yield signature.fault("secrets", f"required for {quoted(scheme)}, but missing", '["${env:NAME}"]')
+    elif scheme in SCHEMES:
+        yield from _secrets(signature, scheme)
+
+
+def _secrets(signature: Entry, scheme: str) -> Iterator[Fault]:
+    secrets = signature.value["secrets"]
+    for secret in secrets if isinstance(secrets, list) else [secrets]:
+        try:
+            SCHEMES[scheme]([secret] if isinstance(secret, str) and "${" not in secret else ["QQ=="])
+        except ValueError as error:
+            yield signature.fault("secrets", str(error), None)
 
 
 # --- schedules, workflows ----------------------------------------------------------------------------------------

@@ -20,15 +20,12 @@ from hub.config.overrides import override
 from hub.config.references import References, dormant
 from hub.config.schema import Configuration
 from hub.config.secrets import secrets_in_the_clear
-from hub.config.sections.routes import BUILT_SIGNATURE_SCHEMES
 
 DEFAULT_FILE = Path("config/configuration.json")
 VARIABLE = "HUB_CONFIG"
 
 
-def load(
-    path: Path | None, environ: Mapping[str, str], *, signature_schemes: Collection[str] = BUILT_SIGNATURE_SCHEMES
-) -> Configuration:
+def load(path: Path | None, environ: Mapping[str, str]) -> Configuration:
     """The configuration in `path`, else in the file that HUB_CONFIG names, else in config/configuration.json if that
     is there, else the defaults; with the variables of `environ` over it.
 
@@ -36,9 +33,9 @@ def load(
     """
     file, place = _choose(path, environ)
     if file is None:
-        return build({}, environ, signature_schemes=signature_schemes)
+        return build({}, environ)
     document, faults = read(file, place)
-    return build(document or {}, environ, file=file, faults=faults, signature_schemes=signature_schemes)
+    return build(document or {}, environ, file=file, faults=faults)
 
 
 def build(
@@ -47,7 +44,6 @@ def build(
     *,
     file: Path | None = None,
     faults: Collection[Fault] = (),
-    signature_schemes: Collection[str] = BUILT_SIGNATURE_SCHEMES,
 ) -> Configuration:
     """The configuration that `document` (JSON values) describes; relative `${file:…}` lie beside `file`.
 
@@ -67,7 +63,7 @@ def build(
         found += [fault for place, fault in explain(error, origins) if place not in references.faults]
     # What is wrong in itself needs no second fault about how it goes with the rest.
     places = {fault.path for fault in found}
-    found += [fault for fault in crosscheck(resolved, signature_schemes) if fault.path not in places]
+    found += [fault for fault in crosscheck(resolved) if fault.path not in places]
     if found or configuration is None:
         raise ConfigurationError(dict.fromkeys(found), str(file) if file else "no file")
     configuration._file = file

@@ -8,6 +8,7 @@ becomes a quarantined row (`rows`, `take`).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -64,19 +65,29 @@ class Intake:
 
         Raises NotFound for the route, Rejected for the message, Saturated and DatabaseUnavailable for the moment.
         """
+        (accepted,) = await self.accept_all(route, [message])
+        return accepted
+
+    async def accept_all(self, route: str, messages: Sequence[Message]) -> list[Accepted]:
+        """Take several that came as one: none, if the route cannot take one of them. Raises as `accept` does."""
         found = self.table.hook(route)
         if found is None:
             raise NotFound(f"there is no webhook {route!r}")
         try:
-            await self.pressure.admit(len(message.body))
-            job = self._wanted(found, message)
-            if job is None:
-                self._metrics.observe_ingest(route, "filtered")
-                return Accepted(None, filtered=True)
-            enqueued = await self.pressure.commit(job)
+            await self.pressure.admit(sum(len(message.body) for message in messages))
+            jobs = [self._wanted(found, message) for message in messages]
+            if len(jobs) == 1:
+                return [await self._accepted(route, jobs[0])]
+            return list(await asyncio.gather(*(self._accepted(route, job) for job in jobs)))
         except HubError as error:
             self._metrics.observe_ingest(route, _outcome(error))
             raise
+
+    async def _accepted(self, route: str, job: NewJob | None) -> Accepted:
+        if job is None:
+            self._metrics.observe_ingest(route, "filtered")
+            return Accepted(None, filtered=True)
+        enqueued = await self.pressure.commit(job)
         self._metrics.observe_ingest(route, "duplicate" if enqueued.duplicate else "accepted")
         return Accepted(enqueued.id, enqueued.duplicate)
 

@@ -12,17 +12,35 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from hub.adapters.http.signatures import SCHEMES, Scheme
 from hub.errors import Rejected
+from hub.handlers.keys import fit_key, outbound_key
+from hub.handlers.outgoing import PUBLISH_HANDLER
 from hub.handlers.payload import JSON, NotJson, storable_json
 from hub.ingest.decode import Decoded, decode
 from hub.ingest.envelope import event_id, metadata_text, public_headers, settings_json, storable, traceparent
-from hub.ingest.expressions import FAILED, Expression, compiled, fit_key
+from hub.ingest.expressions import FAILED, Expression, compiled
 from hub.ingest.schema import MessageSchema
 from hub.ingest.topics import compile_topic, parts_of
 from hub.model import Direction, JobType, Message, NewJob
 
 IDEMPOTENCY_HEADER: Final = "idempotency-key"
 _METHOD_LIMIT: Final = 64
+
+
+class SignatureSettings(Protocol):
+    """How senders sign (`hub.config`, section `routes`)."""
+
+    @property
+    def scheme(self) -> str: ...
+    @property
+    def secrets(self) -> Sequence[Secret]: ...
+    @property
+    def tolerance(self) -> float: ...
+
+
+class Secret(Protocol):
+    def get_secret_value(self) -> str: ...
 
 
 class RouteSettings(Protocol):
@@ -62,6 +80,8 @@ class RouteSettings(Protocol):
     def all(self) -> bool: ...
     @property
     def max_body(self) -> int | None: ...
+    @property
+    def signature(self) -> SignatureSettings | None: ...
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -89,7 +109,11 @@ class Route:
         self.goes_on = settings.all
         self.queue = settings.queue or queue
         self.settings_json = settings_json(settings.with_)
+        self.signature = _scheme(settings.signature)
         self._settings = settings
+        to, topic = settings.with_.get("to"), settings.with_.get("topic")
+        outbound = settings.handler == PUBLISH_HANDLER and isinstance(to, str) and isinstance(topic, str)
+        self._sends_to = (str(to), str(topic)) if outbound else None
         self._matches = compile_topic(settings.topic, kind)
         self._filter = compiled(settings.filter, "filter")
         self._map = compiled(settings.map, "map")
@@ -124,7 +148,7 @@ class Route:
             priority=settings.priority,
             maxretries=settings.max_retries,
             timeout=settings.timeout,
-            orderingkey=None if self._ordering is None else self._ordering.key(received.view),
+            orderingkey=self._ordering_key(received),
             source=self.name,
             dedupekey=self._dedupe_key(received),
             typeid=JobType.INTEGRATION,
@@ -144,15 +168,31 @@ class Route:
             traceparent=traceparent(received.headers),
         )
 
+    def _ordering_key(self, received: Received) -> str | None:
+        """The route's expression; what is only sent on keeps the order of its own key without one."""
+        if self._ordering is not None:
+            return self._ordering.key(received.view)
+        if self._sends_to is None or received.message.key is None:
+            return None
+        return outbound_key(*self._sends_to, received.message.key)
+
     def _dedupe_key(self, received: Received) -> str | None:
-        """The route's expression, else the CloudEvent's id, else Idempotency-Key; where one finds nothing the next is
-        asked."""
+        """The route's expression, else the id that the signature vouches for, else the CloudEvent's id, else
+        Idempotency-Key; where one finds nothing the next is asked."""
         if self._dedupe is not None and (key := self._dedupe.key(received.view)) is not None:
             return key
         message = received.message
-        key = event_id(received.headers, message.content_type, received.decoded.value)
+        key = message.delivery or event_id(received.headers, message.content_type, received.decoded.value)
         key = key or received.headers.get(IDEMPOTENCY_HEADER)
         return fit_key(key) if key else None
+
+
+def _scheme(settings: SignatureSettings | None) -> Scheme | None:
+    """What checks a route's requests; None for routes that anybody may call. Raises ValueError for a secret that is
+    none."""
+    if settings is None or settings.scheme == "none":
+        return None
+    return SCHEMES[settings.scheme]([secret.get_secret_value() for secret in settings.secrets], settings.tolerance)
 
 
 def _mapped(expression: Expression, view: Mapping[str, Any]) -> str:

@@ -1,12 +1,14 @@
 """`POST /webhooks/{route}`: the raw request as a Message, and the answer once its row is committed.
 
 Invariant: 202 is said after the commit; the same key gets the same answer again. A message that the route does not want
-is answered 202 as well (`"filtered": true`, no job): a sender that hears anything else would only send it again.
+is answered 202 as well (`"filtered": true`, no job): a sender that hears anything else would only send it again. Where
+the route asks for a signature, nothing of a request is looked at before it is checked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -14,6 +16,8 @@ from aiohttp import web
 
 from hub.adapters.http.answers import HttpFault, json_answer
 from hub.adapters.http.body import read_body
+from hub.adapters.http.cloudevents import BATCH, events
+from hub.adapters.http.signatures import Challenge, Scheme, SignatureInvalid
 from hub.model import Message
 
 PATH: Final = "/webhooks/{route}"
@@ -50,6 +54,8 @@ class Hook(Protocol):
     def max_body(self) -> int | None: ...
     @property
     def content_types(self) -> Collection[str]: ...
+    @property
+    def signature(self) -> Scheme | None: ...
 
 
 class Verdict(Protocol):
@@ -68,7 +74,7 @@ class Intake(Protocol):
 
     def hook(self, name: str) -> Hook | None: ...
 
-    async def accept(self, route: str, message: Message) -> Verdict: ...
+    async def accept_all(self, route: str, messages: Sequence[Message]) -> Sequence[Verdict]: ...
 
 
 class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,14 +85,23 @@ class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Webhooks:
-    """The handler of PATH."""
+    """The handler of PATH. `now`: seconds since 1970, for signatures that hold a time."""
 
-    def __init__(self, intake: Intake, settings: WebhookSettings | None = None) -> None:
+    def __init__(
+        self, intake: Intake, settings: WebhookSettings | None = None, now: Callable[[], float] = time.time
+    ) -> None:
         self._intake = intake
         self._settings = settings or WebhookSettings()
+        self._now = now
+
+    def signed(self, request: web.Request) -> bool:
+        """Whether the sender shows who it is by a signature, and needs no token."""
+        hook = self._intake.hook(request.match_info["route"])
+        return hook is not None and hook.signature is not None
 
     async def post(self, request: web.Request) -> web.Response:
-        """202 `{"job_id", "duplicate"}`. Raises HttpFault and the intake's errors."""
+        """202 `{"job_id", "duplicate"}`; for a batch of CloudEvents `{"jobs": [...]}` of such. Raises HttpFault and the
+        intake's errors."""
         name = request.match_info["route"]
         hook = self._intake.hook(name)
         if hook is None:
@@ -96,6 +111,14 @@ class Webhooks:
             _check_type(content_type, hook.content_types)
         limit = self._settings.max_body if hook.max_body is None else hook.max_body
         body = await read_body(request, limit, self._settings.body_timeout)
+        delivery = None
+        if hook.signature is not None:
+            try:
+                delivery = hook.signature.verify(request.headers, body, self._now())
+            except SignatureInvalid as error:
+                raise HttpFault(401, error.code, str(error), field=error.field) from error
+            except Challenge as asked:
+                return web.Response(text=asked.text)
         message = Message(
             adapter=hook.adapter,
             protocol="http",
@@ -104,13 +127,25 @@ class Webhooks:
             method=request.method,
             headers=kept_headers(request),
             content_type=content_type,
+            delivery=delivery,
         )
+        batch = events(message) if media_type(content_type) == BATCH else None
         # A sender that hangs up from here on finds its row all the same: the commit does not hang on who waits for it.
-        verdict = await self._intake.accept(name, message)
-        answer: dict[str, object] = {"job_id": verdict.job_id, "duplicate": verdict.duplicate}
-        if verdict.filtered:
-            answer["filtered"] = True
-        return json_answer(answer, 202)
+        verdicts = await self._intake.accept_all(name, [message] if batch is None else batch)
+        answers = [_answer(verdict) for verdict in verdicts]
+        return json_answer(answers[0] if batch is None else {"jobs": answers}, 202)
+
+
+def _answer(verdict: Verdict) -> dict[str, object]:
+    answer: dict[str, object] = {"job_id": verdict.job_id, "duplicate": verdict.duplicate}
+    if verdict.filtered:
+        answer["filtered"] = True
+    return answer
+
+
+def media_type(content_type: str | None) -> str:
+    """The type without its parameters, in lower case."""
+    return (content_type or "").partition(";")[0].strip().lower()
 
 
 def kept_headers(request: web.Request) -> dict[str, str]:
@@ -124,8 +159,7 @@ def kept_headers(request: web.Request) -> dict[str, str]:
 
 
 def _check_type(content_type: str | None, allowed: Collection[str]) -> None:
-    media = (content_type or "").partition(";")[0].strip().lower()
-    if media not in allowed:
+    if media_type(content_type) not in allowed:
         raise HttpFault(
             415,
             "content-type-refused",

@@ -29,13 +29,13 @@ from hub.config.values import (
 SIGNATURE_SCHEMES = ("none", "standard-webhooks", "svix", "github", "stripe", "slack", "shopify")
 """The schemes the schema knows."""
 
-BUILT_SIGNATURE_SCHEMES = frozenset({"none"})
-"""Those of them this version can verify; a route that asks for another one is refused at load."""
-
 
 class Signature(Section):
     scheme: Text = Field(json_schema_extra={"enum": list(SIGNATURE_SCHEMES)})
     secrets: Listed[SecretText] = Field(default=(), description="Several while keys are rotated.")
+    tolerance: PositiveDuration = Field(
+        default=300.0, description="How far a signed time may be from this server's, for schemes that sign one."
+    )
 
 
 class Route(Section):

@@ -163,6 +163,7 @@ async def serving(
     tokens: TokenStore | None = None,
     limits: PressureLimits | None = None,
     application_name: str = "hub",
+    environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Served]:
     """The parts of a hub that HTTP needs, put together; `work`: jobs are run."""
     configuration = build(
@@ -177,7 +178,7 @@ async def serving(
                 "client_agent": {"handler": "agents.client", "timeout": 60},
             },
         },
-        {},
+        environ or {},
     )
     seen: asyncio.Queue[Any] = asyncio.Queue()
 

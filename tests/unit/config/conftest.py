@@ -13,7 +13,7 @@ from hub.config import ConfigurationError, Fault, build
 
 Faults = Callable[..., dict[str, Fault]]
 
-SECRETS = {"MES_PASSWORD": "mes-canary", "ORDERS_SECRET": "orders-canary", "CRM_SECRET": "crm-canary"}
+SECRETS = {"MES_PASSWORD": "mes-canary", "ORDERS_SECRET": "whsec_b3JkZXJzLWNhbmFyeQ==", "CRM_SECRET": "crm-canary"}
 
 # The reference of the documentation as it stands, with a real digest where it has an ellipsis.
 FULL = """

@@ -45,7 +45,7 @@ def test_the_schema_is_one() -> None:
 def test_the_documentation_s_example(full_text: str, secrets: dict[str, str]) -> None:
     document = json.loads(full_text)
     SCHEMA.validate(document)
-    configuration = build(document, secrets, signature_schemes={"none", "standard-webhooks"})
+    configuration = build(document, secrets)
     assert configuration.jobs.resolved_workers == 210
     assert configuration.routes[2].with_["statement"].startswith("INSERT INTO readings")
     assert configuration.routes[3].topic == "/queue/finished"
