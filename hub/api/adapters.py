@@ -1,6 +1,6 @@
-"""`/api/adapters`, `/api/routes`, `/api/configuration`, and `POST /api/publish/{adapter}`: what comes in and goes out.
+"""`GET /api/adapters` and `POST /api/publish/{adapter}`: what is connected, and what goes out through it.
 
-Invariant: nothing here shows a secret: a value that came from a reference is shown as that reference.
+Invariant: what leaves is a row like any other; the answer is given once it is committed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from hub.api.endpoint import Endpoint
 from hub.api.fields import Key
 from hub.api.payloads import convert, read_json
 from hub.api.services import ApiServices
-from hub.config.schema import masked
 from hub.errors import PayloadInvalid, Permanent
 from hub.handlers.outgoing import Options, publication
 from hub.telemetry import get_logger
@@ -43,21 +42,11 @@ class Adapters:
 
     def endpoints(self) -> Iterator[Endpoint]:
         yield Endpoint("GET", "/api/adapters", Role.VIEWER, self.adapters)
-        yield Endpoint("GET", "/api/routes", Role.VIEWER, self.routes)
-        yield Endpoint("GET", "/api/configuration", Role.OPERATOR, self.configuration)
         yield Endpoint("POST", "/api/publish/{adapter}", Role.OPERATOR, self.publish)
 
     async def adapters(self, request: web.Request, caller: Caller) -> web.Response:
         """The state of each as this instance sees it; counts since it started."""
         return json_answer({"data": self._services.adapters()})
-
-    async def routes(self, request: web.Request, caller: Caller) -> web.Response:
-        """In the order in which they are tried, as the configuration has them."""
-        return json_answer({"data": masked(self._services.configuration)["routes"]})
-
-    async def configuration(self, request: web.Request, caller: Caller) -> web.Response:
-        """What is in force, with every default."""
-        return json_answer(masked(self._services.configuration))
 
     async def publish(self, request: web.Request, caller: Caller) -> web.Response:
         """202 `{job_id}`: the message is durable, and leaves when its turn comes."""
