@@ -1,13 +1,15 @@
 """What the transports with an open answer have in common: one writer that takes off what waits.
 
-Invariant: one write at a time, in order; there is a task only while something is being written.
+Invariant: one write at a time, in order. What is queued within one turn of the loop leaves together; there is a task
+only while the client does not keep up, so that a message to thousands costs no thousands of them.
 """
 
 from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from typing import Final
+from collections.abc import Coroutine, Generator
+from typing import Any, Final
 
 from hub.adapters.signalr.connection import Connection
 
@@ -23,6 +25,7 @@ class Push(ABC):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._writing: asyncio.Task[None] | None = None
+        self._nudged = False
         self._abandoned = False
 
     @abstractmethod
@@ -42,8 +45,21 @@ class Push(ABC):
 
     def nudge(self) -> None:
         """See Carrier."""
-        if self._writing is None and not self._abandoned:
-            self._writing = asyncio.get_running_loop().create_task(self._write())
+        if self._writing is None and not self._nudged and not self._abandoned:
+            self._nudged = True
+            asyncio.get_running_loop().call_soon(self._begin)
+
+    def _begin(self) -> None:
+        """Write here and now as far as that goes without waiting; the rest is a task's."""
+        self._nudged = False
+        if self._writing is not None or self._abandoned:
+            return
+        writing = self._write()
+        try:
+            waited_for = writing.send(None)
+        except StopIteration:
+            return
+        self._writing = asyncio.get_running_loop().create_task(_go_on(writing, waited_for))
 
     def abandon(self) -> None:
         """See Carrier."""
@@ -76,3 +92,28 @@ class Push(ABC):
                 await self.close()
         except TimeoutError:
             self.abort()
+
+
+async def _go_on(begun: Coroutine[Any, Any, None], waited_for: Any) -> None:
+    await _Rest(begun, waited_for)
+
+
+class _Rest:
+    """A coroutine that has begun and waits, as something to be awaited."""
+
+    def __init__(self, begun: Coroutine[Any, Any, None], waited_for: Any) -> None:
+        self._begun = begun
+        self._waited_for = waited_for
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        waited_for = self._waited_for
+        try:
+            while True:
+                try:
+                    answer = yield waited_for
+                except BaseException as error:
+                    waited_for = self._begun.throw(error)
+                else:
+                    waited_for = self._begun.send(answer)
+        except StopIteration:
+            return
