@@ -76,6 +76,8 @@ class Message(msgspec.Struct, kw_only=True, frozen=True):
     headers: Mapping[str, str] = {}
     content_type: str | None = None
     timestamp: datetime | None = None
+    partition: int | None = None
+    offset: int | None = None
     delivery: str | None = None
 
 

@@ -10,6 +10,7 @@ two members with one name the last counts, for routes, schemas and handlers alik
 from __future__ import annotations
 
 import binascii
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -26,6 +27,8 @@ DEFAULT_DEPTH: Final = 32
 _FORM: Final = "application/x-www-form-urlencoded"
 _BOM: Final = b"\xef\xbb\xbf"
 _TYPE_LIMIT: Final = 255
+_HEADER_LIMIT: Final = 1024
+"""What is said to be a type is looked at (and remembered) up to here."""
 _parse: Final = msgspec.json.Decoder().decode
 
 
@@ -78,7 +81,12 @@ def parse_json(body: bytes, max_depth: int = DEFAULT_DEPTH) -> tuple[Any, str]:
 
 def media_type(content_type: str | None) -> str:
     """The type without its parameters, in lower case; empty for none."""
-    return (content_type or "").partition(";")[0].strip().lower()
+    return "" if not content_type else _media(content_type[:_HEADER_LIMIT])
+
+
+@lru_cache(maxsize=256)
+def _media(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 def is_json_type(media: str) -> bool:
@@ -87,7 +95,14 @@ def is_json_type(media: str) -> bool:
 
 def usable_type(content_type: str | None) -> str | None:
     """`content_type` if it fits its column, else None."""
-    text = (content_type or "").strip()
+    if content_type is None or len(content_type) > _HEADER_LIMIT:
+        return None
+    return _usable(content_type)
+
+
+@lru_cache(maxsize=256)
+def _usable(content_type: str) -> str | None:
+    text = content_type.strip()
     return text if text and len(text) <= _TYPE_LIMIT and text.isascii() and text.isprintable() else None
 
 

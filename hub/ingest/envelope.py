@@ -34,13 +34,13 @@ _TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-(
 
 def public_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers without those that carry a secret, names in lower case."""
-    return {name.lower(): value for name, value in headers.items() if not _SECRET.search(name)}
+    return {name.lower(): value for name, value in headers.items() if not _SECRET.search(name)} if headers else {}
 
 
 def traceparent(headers: Mapping[str, str]) -> str | None:
     """The W3C trace context, None when it is absent or not valid (a new trace begins then)."""
-    value = headers.get("traceparent", "").strip()
-    match = _TRACEPARENT.fullmatch(value)
+    value = headers.get("traceparent")
+    match = _TRACEPARENT.fullmatch(value.strip()) if value else None
     if match is None:
         return None
     version, trace, span, flags, more = match.groups()
@@ -51,10 +51,10 @@ def traceparent(headers: Mapping[str, str]) -> str | None:
 
 def event_id(headers: Mapping[str, str], content_type: str | None, value: Any) -> str | None:
     """A CloudEvent's source and id as one text (a source is a URI and holds no space); None for other messages."""
-    for prefix in ("ce-", "ce_"):
+    for prefix in ("ce-", "ce_") if headers else ():
         if headers.get(f"{prefix}id") and headers.get(f"{prefix}source"):
             return f"{headers[f'{prefix}source']} {headers[f'{prefix}id']}"
-    if media_type(content_type) == CLOUD_EVENT and isinstance(value, dict):
+    if content_type is not None and media_type(content_type) == CLOUD_EVENT and isinstance(value, dict):
         source, identity = value.get("source"), value.get("id")
         if isinstance(source, str) and isinstance(identity, str) and source and identity:
             return f"{source} {identity}"
@@ -67,15 +67,26 @@ def metadata_text(
     route: str | None = None,
     topic: str | None = None,
     key: str | None = None,
+    partition: int | None = None,
+    offset: int | None = None,
     headers: Mapping[str, str] | None = None,
     settings: msgspec.Raw | None = None,
 ) -> str:
-    """`queue_jobs.metadata`: what applies of adapter, route, topic, key, headers (those of `public_headers`), and the
-    route's `with` (as `settings_json` made it)."""
+    """`queue_jobs.metadata`: what applies of adapter, route, topic, key, partition, offset, headers (those of
+    `public_headers`), and the route's `with` (as `settings_json` made it)."""
     found: dict[str, Any] = {}
-    for name, text in (("adapter", adapter), ("route", route), ("topic", topic), ("key", key)):
-        if text is not None:
-            found[name] = storable(text[:KEY_LIMIT] if name == "key" else text)
+    if adapter is not None:
+        found["adapter"] = storable(adapter)
+    if route is not None:
+        found["route"] = storable(route)
+    if topic is not None:
+        found["topic"] = storable(topic)
+    if key is not None:
+        found["key"] = storable(key[:KEY_LIMIT])
+    if partition is not None:
+        found["partition"] = partition
+    if offset is not None:
+        found["offset"] = offset
     if headers and (kept := _bounded(headers)):
         found["headers"] = kept
     if settings is not None:
@@ -90,6 +101,8 @@ def settings_json(settings: Mapping[str, Any]) -> msgspec.Raw | None:
 
 def storable(text: str) -> str:
     """`text` with the replacement character for what databases do not take: U+0000 and lone surrogates."""
+    if text.isascii() and "\0" not in text:
+        return text
     if "\0" in text:
         text = text.replace("\0", "\ufffd")
     return text if is_unicode(text) else text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")

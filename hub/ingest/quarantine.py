@@ -39,6 +39,8 @@ def quarantined(message: Message, id: str, reason: str, route: Route | None = No
             route=route.name if route is not None else None,
             topic=message.topic or None,
             key=message.key,
+            partition=message.partition,
+            offset=message.offset,
             headers=headers,
             settings=route.settings_json if route is not None else None,
         ),

@@ -10,8 +10,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-import msgspec
-
 from hub.adapters.http.signatures import SCHEMES, Scheme
 from hub.errors import Rejected
 from hub.handlers.keys import fit_key, outbound_key
@@ -84,13 +82,36 @@ class RouteSettings(Protocol):
     def signature(self) -> SignatureSettings | None: ...
 
 
-class Received(msgspec.Struct, frozen=True):
-    """A message, decoded, with what expressions see of it."""
+class Received:
+    """A message, decoded. `now` stands in for a message without a time, `kind` is its adapter's type."""
 
-    message: Message
-    decoded: Decoded
-    headers: Mapping[str, str]
-    view: Mapping[str, Any]
+    __slots__ = ("_now", "_view", "decoded", "headers", "kind", "message")
+
+    def __init__(
+        self, message: Message, decoded: Decoded, headers: Mapping[str, str], now: datetime, kind: str
+    ) -> None:
+        self.message = message
+        self.decoded = decoded
+        self.headers = headers
+        self.kind = kind
+        self._now = now
+        self._view: Mapping[str, Any] | None = None
+
+    @property
+    def view(self) -> Mapping[str, Any]:
+        """What expressions see of it; made when the first one looks."""
+        if self._view is None:
+            message = self.message
+            self._view = {
+                "payload": self.decoded.value,
+                "key": message.key,
+                "headers": self.headers,
+                "topic": message.topic,
+                "topic_parts": parts_of(message.topic, self.kind),
+                "adapter": message.adapter,
+                "timestamp": (message.timestamp or self._now).isoformat().replace("+00:00", "Z"),
+            }
+        return self._view
 
 
 class Route:
@@ -160,6 +181,8 @@ class Route:
                 route=self.name,
                 topic=message.topic or None,
                 key=message.key,
+                partition=message.partition,
+                offset=message.offset,
                 headers=received.headers,
                 settings=self.settings_json,
             ),
@@ -208,17 +231,7 @@ def _mapped(expression: Expression, view: Mapping[str, Any]) -> str:
 def receive(message: Message, now: datetime, kind: str, max_depth: int) -> Received:
     """A message made ready for routes; `now` stands in for a message without a time. Raises Rejected."""
     decoded = decode(message.body, message.content_type, max_depth)
-    headers = public_headers(message.headers)
-    view = {
-        "payload": decoded.value,
-        "key": message.key,
-        "headers": headers,
-        "topic": message.topic,
-        "topic_parts": parts_of(message.topic, kind),
-        "adapter": message.adapter,
-        "timestamp": (message.timestamp or now).isoformat().replace("+00:00", "Z"),
-    }
-    return Received(message, decoded, headers, view)
+    return Received(message, decoded, public_headers(message.headers), now, kind)
 
 
 class RouteTable:

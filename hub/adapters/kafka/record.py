@@ -39,6 +39,8 @@ def message_of(adapter: str, record: Any) -> Message:
         headers=headers,
         content_type=headers.get("content-type") if headers else None,
         timestamp=_time(record.timestamp),
+        partition=record.partition,
+        offset=record.offset,
     )
 
 
