@@ -10,7 +10,20 @@ from collections.abc import Callable, Iterable
 from benchmarks.figures import Benchmark, Results
 from benchmarks.machine import Foreign
 from benchmarks.plans import Plan, plans
-from benchmarks.rows import activemq, claims, empty, enqueue, grouped, insert, kafka, locks, memory, pickup, sqlite
+from benchmarks.rows import (
+    activemq,
+    claims,
+    empty,
+    enqueue,
+    grouped,
+    insert,
+    kafka,
+    locks,
+    memory,
+    pickup,
+    sockets,
+    sqlite,
+)
 from benchmarks.stand import Stand
 
 BENCHMARKS: dict[str, Callable[[Stand], Benchmark]] = {
@@ -25,6 +38,7 @@ BENCHMARKS: dict[str, Callable[[Stand], Benchmark]] = {
     "size": claims.size,
     "sustained": claims.sustained,
     "memory": memory.benchmark,
+    "sockets": sockets.benchmark,
     "kafka": kafka.benchmark,
     "activemq": activemq.benchmark,
 }

@@ -27,6 +27,7 @@ class Sizes:
     pinned: int = 200_000
     in_flight: int = 1_000
     messages: int = 20_000
+    sockets: int = 5_000
     marathon: int = 0
     timeout: float = 60.0
 
@@ -35,7 +36,7 @@ class Sizes:
         """An eighth or less of everything: shows that it works, and an order of magnitude."""
         return cls(
             empty=10_000, inserts=3_000, rows=20_000, pickups=50, idle=3.0, sqlite_empty=5_000, sqlite_inserts=1_000,
-            backlog=100_000, few=4_000, pinned=20_000, in_flight=1_000, messages=4_000,
+            backlog=100_000, few=4_000, pinned=20_000, in_flight=1_000, messages=4_000, sockets=1_000,
         )  # fmt: skip
 
     @classmethod
@@ -43,7 +44,7 @@ class Sizes:
         """Just enough to see every benchmark run to its end."""
         return cls(
             empty=jobs, inserts=jobs, rows=jobs, pickups=5, idle=0.2, sqlite_empty=jobs, sqlite_inserts=jobs // 4,
-            backlog=jobs * 5, few=jobs, pinned=jobs, in_flight=20, messages=jobs,
+            backlog=jobs * 5, few=jobs, pinned=jobs, in_flight=20, messages=jobs, sockets=20,
         )  # fmt: skip
 
     def with_backlog(self, rows: int) -> Self:
