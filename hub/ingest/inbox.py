@@ -55,6 +55,11 @@ class Batch:
         """Whether an earlier try may have been committed without an answer."""
 
     @property
+    def safe_to_repeat(self) -> bool:
+        """Whether reading it again certainly makes no second row."""
+        return not self.in_doubt or self.delivery.cursor is not None
+
+    @property
     def size(self) -> int:
         """Bytes of the messages."""
         return sum(len(message.body) for message in self.delivery.messages)
@@ -171,7 +176,8 @@ class Inbox:
         return quarantined(message, job.id, f"the database refuses the row: {reason}"[:_REASON_LIMIT], route)
 
     def _bare(self, message: Message, job: NewJob) -> NewJob:
-        bare = Message(adapter=message.adapter, protocol=message.protocol, body=b"", topic=message.topic[:1000])
+        # Whatever it is that no database takes, it is not among what is left.
+        bare = Message(adapter=self.adapter, protocol="unknown", body=b"", topic=message.topic[:1000])
         reason = f"{len(message.body)} bytes that were not kept: {job.lasterror}"
         return quarantined(bare, job.id, reason[:_REASON_LIMIT])
 

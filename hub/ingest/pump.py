@@ -247,7 +247,7 @@ class Pump:
             try:
                 end = await self._inbox.commit(batch)
             except (Saturated, DatabaseUnavailable, TransactionConflict) as error:
-                if self._stopping and (not batch.in_doubt or self._clock.monotonic() >= self._deadline):
+                if self._stopping and (batch.safe_to_repeat or self._clock.monotonic() >= self._deadline):
                     return None
                 if self._lost is not None and self._adapter.features.redelivery:
                     raise self._lost from error

@@ -54,9 +54,10 @@ class AdapterState:
 
     def failed(self, state: State, error: BaseException) -> None:
         """An error that ended a connection or an attempt at one; one that nobody expected is logged with its place."""
-        if not isinstance(error, _EXPECTED):
+        reason = explained(error)
+        if not isinstance(error, _EXPECTED) and reason != self._logged:
             _log.error("adapter failed", adapter=self.name, type=self.kind, exc_info=error)
-        self.become(state, explained(error))
+        self.become(state, reason)
 
     def is_ready(self) -> bool:
         """Whether messages can leave through it now."""
