@@ -16,8 +16,9 @@ from hub.db.settings import DatabaseSettings
 from hub.handlers.registry import Registry
 from hub.model import NewJob
 from hub.ports import Database
-from hub.queue.engine import Engine, EngineSettings
-from hub.queue.store import Store, StoreSettings
+from hub.queue.claims import StoreSettings
+from hub.queue.engine import Engine, EngineSettings, Shared
+from hub.queue.store import Store
 from hub.queue.worker import PoolSettings
 from hub.telemetry import Metrics
 
@@ -36,11 +37,11 @@ async def started(url: str, pool: int = 16) -> AsyncIterator[Database]:
         await database.stop()
 
 
-def engine(database: Database, workers: int, *handlers: Callable[..., Any]) -> Engine:
-    """An engine with one queue, `default`, not started yet."""
+def engine(database: Database, workers: int, *handlers: Callable[..., Any], shared: Shared | None = None) -> Engine:
+    """An engine with one queue, `default`, not started yet. `shared`: what it has beside the database."""
     registry = Registry().add(*handlers)
     pool = PoolSettings(workers=workers, queues={"default": workers})
-    return Engine(database, registry, CLOCK, Metrics(), EngineSettings(store=STORE, pool=pool))
+    return Engine(database, registry, CLOCK, Metrics(), EngineSettings(store=STORE, pool=pool), shared)
 
 
 def store(database: Database) -> Store:

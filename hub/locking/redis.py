@@ -8,27 +8,34 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from itertools import count
 
 from hub.cache.redis import RedisCache, Script
-from hub.locking.value import value_of
 from hub.ports import Locks
 
 _COUNTER = "locks"
 
-# KEYS: the counter, then the locks. ARGV: owner, milliseconds. Answers a token for each lock, 0 for those refused.
+# Answers are short when all goes well, since most of a client's time would go into reading them: the places (from 0) of
+# what was refused or lost, nothing of the rest.
+
+# KEYS: the counter, then the locks. ARGV: owner, milliseconds. Answers the token of the first lock (each following has
+# the next number, granted or not), then the places of those refused.
 _ACQUIRE = Script(
     """
 local now = redis.call('TIME')
 local token = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now[1] * 1000000 + now[2])
-local answer = {}
+local answer = {string.format('%.0f', token + 1)}
+local mine = ' ' .. ARGV[1]
 for i = 2, #KEYS do
-  local held = redis.call('GET', KEYS[i])
-  if not held or string.sub(held, (string.find(held, ' ', 1, true) or 0) + 1) == ARGV[1] then
-    token = token + 1
-    redis.call('SET', KEYS[i], string.format('%.0f', token) .. ' ' .. ARGV[1], 'PX', ARGV[2])
-    answer[i - 1] = string.format('%.0f', token)
-  else
-    answer[i - 1] = '0'
+  token = token + 1
+  local value = string.format('%.0f', token) .. mine
+  if not redis.call('SET', KEYS[i], value, 'PX', ARGV[2], 'NX') then
+    local held = redis.call('GET', KEYS[i])
+    if string.sub(held, (string.find(held, ' ', 1, true))) == mine then
+      redis.call('SET', KEYS[i], value, 'PX', ARGV[2])
+    else
+      answer[#answer + 1] = i - 2
+    end
   end
 end
 redis.call('SET', KEYS[1], string.format('%.0f', token))
@@ -36,28 +43,19 @@ return answer
 """
 )
 
-# KEYS: the locks. ARGV: milliseconds, then the value of each. Answers 1 for each that was still there.
-_RENEW = Script(
+# KEYS: the locks. ARGV: owner, milliseconds (0: release), then the token of each. Answers the places of those that were
+# not there any more.
+_CHANGE = Script(
     """
 local answer = {}
+local mine = ' ' .. ARGV[1]
 for i = 1, #KEYS do
-  answer[i] = 0
-  if redis.call('GET', KEYS[i]) == ARGV[i + 1] then
-    answer[i] = redis.call('PEXPIRE', KEYS[i], ARGV[1])
-  end
-end
-return answer
-"""
-)
-
-# KEYS: the locks. ARGV: the value of each. Answers 1 for each that was still there.
-_RELEASE = Script(
-    """
-local answer = {}
-for i = 1, #KEYS do
-  answer[i] = 0
-  if redis.call('GET', KEYS[i]) == ARGV[i] then
-    answer[i] = redis.call('DEL', KEYS[i])
+  if redis.call('GET', KEYS[i]) ~= ARGV[i + 2] .. mine then
+    answer[#answer + 1] = i - 1
+  elseif ARGV[2] == '0' then
+    redis.call('DEL', KEYS[i])
+  else
+    redis.call('PEXPIRE', KEYS[i], ARGV[2])
   end
 end
 return answer
@@ -74,20 +72,17 @@ class RedisLocks:
     async def acquire(self, names: Sequence[str], owner: str, ttl: float) -> dict[str, int]:
         if not names:
             return {}
-        tokens = await self._cache.run(_ACQUIRE, [_COUNTER, *names], owner, _milliseconds(ttl))
-        return {name: int(token) for name, token in zip(names, tokens, strict=True) if token != b"0"}
+        first, *refused = await self._cache.run(_ACQUIRE, [_COUNTER, *names], owner, _milliseconds(ttl))
+        granted = dict(zip(names, count(int(first)), strict=False))
+        for place in refused:
+            del granted[names[place]]
+        return granted
 
     async def renew(self, held: Mapping[str, int], owner: str, ttl: float) -> set[str]:
-        if not held:
-            return set()
-        values = [value_of(owner, token) for token in held.values()]
-        return _those(held, await self._cache.run(_RENEW, list(held), _milliseconds(ttl), *values))
+        return await self._change(held, owner, _milliseconds(ttl))
 
     async def release(self, held: Mapping[str, int], owner: str) -> set[str]:
-        if not held:
-            return set()
-        values = [value_of(owner, token) for token in held.values()]
-        return _those(held, await self._cache.run(_RELEASE, list(held), *values))
+        return await self._change(held, owner, 0)
 
     @asynccontextmanager
     async def apart(self) -> AsyncIterator[Locks]:
@@ -97,9 +92,12 @@ class RedisLocks:
         finally:
             await cache.close()
 
-
-def _those(held: Mapping[str, int], answers: Sequence[int]) -> set[str]:
-    return {name for name, answer in zip(held, answers, strict=True) if answer}
+    async def _change(self, held: Mapping[str, int], owner: str, milliseconds: int) -> set[str]:
+        if not held:
+            return set()
+        names = list(held)
+        lost = await self._cache.run(_CHANGE, names, owner, milliseconds, *held.values())
+        return set(names).difference(names[place] for place in lost)
 
 
 def _milliseconds(ttl: float) -> int:

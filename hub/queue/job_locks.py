@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager
 
 from hub.ports import Locks
 
-_LINGER = 0.02
+_LINGER = 0.2
 """Seconds for which locks of ended jobs are gathered: nobody waits for them."""
 _AT_ONCE = 1000
 
@@ -36,10 +36,11 @@ class JobLocks:
 
     async def take(self, job_ids: Sequence[str]) -> set[str]:
         """Take the locks of claimed jobs, in one trip; the jobs that somebody else still works at."""
-        granted = await self._locks.acquire([_name(job_id) for job_id in job_ids], self._owner, self._ttl)
+        names = [_name(job_id) for job_id in job_ids]
+        granted = await self._locks.acquire(names, self._owner, self._ttl)
         refused = set()
-        for job_id in job_ids:
-            token = granted.get(_name(job_id))
+        for job_id, name in zip(job_ids, names, strict=True):
+            token = granted.get(name)
             if token is None:
                 refused.add(job_id)
             elif token:
