@@ -69,10 +69,8 @@ class MosquittoService(Service):
             *self._settings,
         ]
         if self._users:
-            passwords = folder / "passwords"
-            passwords.write_text("".join(f"{name}:{password}\n" for name, password in self._users.items()))
-            subprocess.run([_program("mosquitto_passwd"), "-U", passwords], check=True, capture_output=True)
-            lines.append(f"password_file {passwords}")
+            lines.append(f"password_file {folder}/passwords")
+            self.admit(self._users, folder)
         if self._rules:
             rules = folder / "rules"
             rules.write_text("".join(f"{line}\n" for line in self._rules))
@@ -86,6 +84,14 @@ class MosquittoService(Service):
             lines.append(f"require_certificate {'true' if self._client_certificates else 'false'}")
             lines += [f"listener {self.websocket_port} 127.0.0.1", "protocol websockets"]
         (folder / "mosquitto.conf").write_text("\n".join(lines) + "\n")
+
+    def admit(self, users: Mapping[str, str], folder: Path | None = None) -> None:
+        """Let these users in from the next start on, and nobody else."""
+        folder = folder or self.folder
+        assert folder is not None
+        passwords = folder / "passwords"
+        passwords.write_text("".join(f"{name}:{password}\n" for name, password in users.items()))
+        subprocess.run([_program("mosquitto_passwd"), "-U", passwords], check=True, capture_output=True)
 
     def command(self, folder: Path) -> Sequence[str]:
         return [str(self._program), "-c", str(folder / "mosquitto.conf")]

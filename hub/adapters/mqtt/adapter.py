@@ -16,7 +16,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from hub.adapters.mqtt import refusals
 from hub.adapters.mqtt.connection import ANSWER_TIMEOUT, Answer, Connection
-from hub.adapters.mqtt.filters import SHARE, Filters, candidates, shared
+from hub.adapters.mqtt.filters import SHARE, Filters, candidates, essential, shared
 from hub.adapters.mqtt.identity import Place, sender_id
 from hub.adapters.mqtt.inbox import Inbox
 from hub.adapters.mqtt.packets import Arrived
@@ -116,18 +116,18 @@ class MqttAdapter:
 
     async def subscribe(self, topics: Sequence[str]) -> None:
         session, settings = self._connected(), self._settings
-        wanted = list(dict.fromkeys(shared(topics, settings.group) if settings.share else topics))
+        wanted = essential(shared(topics, settings.group) if settings.share else topics)
         session.wanted = Filters(wanted)
-        gone = sorted(session.granted.difference(wanted))
-        for chunk in _chunks(gone):
-            session.connection.unsubscribe(chunk)
-            session.granted.difference_update(chunk)
         for chunk in _chunks([one for one in wanted if one not in session.granted]):
             answer = session.connection.subscribe(chunk)
             answer.add_done_callback(partial(self._judge, session, chunk))
             for one, reason in zip(chunk, await self._answered(session, answer), strict=False):
                 if reason.is_failure:
                     raise refusals.subscribing(reason, one, settings)
+        # Last, so that no message falls between two filters that both match it.
+        for chunk in _chunks(sorted(session.granted.difference(wanted))):
+            session.connection.unsubscribe(chunk)
+            session.granted.difference_update(chunk)
 
     async def read(self) -> Delivery:
         while True:

@@ -42,6 +42,30 @@ def _match(filter: Sequence[str], topic: Sequence[str]) -> bool:
     return all(level in ("+", part) for level, part in zip(fixed, topic, strict=False))
 
 
+def essential(filters: Sequence[str]) -> list[str]:
+    """The filters without those that another one covers: for overlapping ones a broker may send a message twice.
+
+    What overlaps only in part stays, and needs a dedupe key.
+    """
+    distinct = list(dict.fromkeys(filters))
+    levels = {one: plain(one).split("/") for one in distinct}
+    return [
+        one for one in distinct if not any(one != other and _covers(levels[other], levels[one]) for other in distinct)
+    ]
+
+
+def _covers(wide: Sequence[str], narrow: Sequence[str]) -> bool:
+    """Whether everything that `narrow` matches is matched by `wide`."""
+    if narrow[0].startswith("$") and wide[0] in ("+", "#"):
+        return False
+    for at, level in enumerate(wide):
+        if level == "#":
+            return True
+        if at == len(narrow) or narrow[at] == "#" or level not in ("+", narrow[at]):
+            return False
+    return len(wide) == len(narrow)
+
+
 def plain(filter: str) -> str:
     """The filter without the name of its shared subscription."""
     return filter.split("/", 2)[2] if filter.startswith(SHARE) and filter.count("/") > 1 else filter
