@@ -11,7 +11,8 @@ names of SQLAlchemy that it overrides are private in part; a test holds their si
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn, cast
 
 from sqlalchemy.engine import Connection, Engine, NestedTransaction, RootTransaction, TwoPhaseTransaction
@@ -68,6 +69,15 @@ class JobConnection(Connection):
     @property
     def ended(self) -> bool:
         return self._ended
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Around a statement of the hub's own in this transaction: it counts as one of the handler's."""
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
 
     @property
     def busy(self) -> bool:

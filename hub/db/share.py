@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from hub.db.job_connection import Abandon, JobConnection, Opener, Ready
+from hub.ports import Row, Rows, Statement
 
 SAVEPOINT = "hub_job"
 
@@ -37,6 +38,8 @@ class Whole(Protocol):
         ...
 
     async def driver_for(self, borrower: JobConnection) -> Any: ...
+
+    async def run(self, statement: Statement, rows: Rows = (), /, **scalars: Any) -> list[Row]: ...
 
     async def advance(self, savepoints: bool) -> None:
         """A job has ended well: what it did is the transaction's. Raises HandlerEndedTransaction if that is gone, and
@@ -80,6 +83,12 @@ class Share:
             await self._sync.open()
         self._driven = True
         return await self._whole.driver_for(self._sync)
+
+    async def run(self, statement: Statement, rows: Rows = (), /, **scalars: Any) -> list[Row]:
+        if not self._sync.opened:
+            await self._sync.open()
+        with self._sync.under_way():
+            return await self._whole.run(statement, rows, **scalars)
 
     async def keep(self) -> None:
         if (violation := self.violation) is not None:

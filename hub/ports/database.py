@@ -85,6 +85,10 @@ class JobScope(Protocol):
         """The driver's own connection of this transaction, for handlers that count microseconds."""
         ...
 
+    async def run(self, statement: Statement, rows: Rows = (), /, **scalars: Any) -> list[Row]:
+        """Run a statement of the hub inside the transaction, opening it if need be."""
+        ...
+
     async def rollback(self) -> None:
         """The job has ended and failed. Undoes everything of a transaction of its own; what becomes of a shared one is
         not its to say. Harmless when never opened or ended already. Never raises for a lost connection."""
@@ -112,10 +116,6 @@ class JobShare(JobScope, Protocol):
 
 class JobTransaction(JobScope, Protocol):
     """One job's own transaction, or that of several."""
-
-    async def run(self, statement: Statement, rows: Rows = (), /, **scalars: Any) -> list[Row]:
-        """Run a statement of the hub inside the transaction, opening it if need be."""
-        ...
 
     async def commit_with(self, statement: Statement, row: Sequence[Any]) -> bool:
         """Run `statement` for one row as the last of the transaction and commit, if it answers a row.

@@ -42,7 +42,7 @@ class Grouping:
     def entry_for(self, run: Run) -> Entry | None:
         """The handler whose jobs run together with these; None if they run by themselves."""
         entry = self._executor.entry(run[0])
-        if entry is None or not entry.grouped or any(attempt.completer is not None for attempt in run):
+        if entry is None or not entry.grouped:
             return None
         if entry.batch is not None and any(attempt.claim.retrycount for attempt in run):
             return None

@@ -13,7 +13,7 @@ import msgspec
 
 from hub.errors import Conflict, NotFound, TransactionConflict
 from hub.model import NewJob, Status
-from hub.ports import Database, JobTransaction
+from hub.ports import Database, JobScope, JobTransaction
 from hub.queue.store import Store
 from hub.workflows import graph, rows
 from hub.workflows.catalog import Catalog
@@ -51,7 +51,7 @@ class Change:
         await self._insist(work)
         await self._wake(beginning.jobs)
 
-    async def start_in(self, transaction: JobTransaction, beginning: Start) -> None:
+    async def start_in(self, transaction: JobScope, beginning: Start) -> None:
         """The rows of an execution, in a job's transaction; its jobs are the caller's to enqueue."""
         await transaction.run(self._progress.statement("insert"), [beginning.execution])
         await self._progress.write_steps(transaction, beginning.steps)

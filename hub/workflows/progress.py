@@ -14,7 +14,7 @@ import msgspec
 
 from hub.db.statement import load
 from hub.model import Claim, NewJob, Settlement
-from hub.ports import Database, JobTransaction, Row, Statement
+from hub.ports import Database, JobScope, JobTransaction, Row, Statement
 from hub.queue.store import Store
 from hub.workflows import graph, rows
 from hub.workflows.definition import Definition
@@ -124,7 +124,7 @@ class Progress:
 
     # --- in a transaction ---------------------------------------------------------------------------------------------
 
-    async def advance(self, transaction: JobTransaction, ends: Sequence[Finished]) -> list[NewJob]:
+    async def advance(self, transaction: JobScope, ends: Sequence[Finished]) -> list[NewJob]:
         """Write what these ends make of their executions; answers the jobs that are to be enqueued with them."""
         by_execution: dict[str, list[Finished]] = {}
         for end in ends:
@@ -170,15 +170,15 @@ class Progress:
             await transaction.run(self._save_steps, steps)
         return jobs
 
-    async def lock(self, transaction: JobTransaction, ids: Iterable[str]) -> list[Execution]:
+    async def lock(self, transaction: JobScope, ids: Iterable[str]) -> list[Execution]:
         """Hold these executions until the end of the transaction; those that are gone are left out."""
         return [_execution(row) for row in await transaction.run(self._lock, [(one,) for one in sorted(ids)])]
 
-    async def write_steps(self, transaction: JobTransaction, steps: Sequence[rows.StepRow]) -> None:
+    async def write_steps(self, transaction: JobScope, steps: Sequence[rows.StepRow]) -> None:
         if steps:
             await transaction.run(self._save_steps, steps)
 
-    async def definition(self, execution: Execution, transaction: JobTransaction) -> Definition | None:
+    async def definition(self, execution: Execution, transaction: JobScope) -> Definition | None:
         """What the execution runs by; None for a row without one, that SQL has made."""
         if execution.digest is None:
             return None

@@ -35,7 +35,7 @@ class StepEntries:
         rules = entry.rules
         if not any(mark.name == entry.name and mark.retry is not None for mark in marks(entry.function)):
             rules = msgspec.structs.replace(rules, schedule=retry_delay)
-        return dataclasses.replace(entry, rules=rules, share_transaction=False, call=self._call(entry))
+        return dataclasses.replace(entry, rules=rules, share_transaction=False, batch=None, call=self._call(entry))
 
     def _call(self, entry: Entry) -> Callable[[Job], Any]:
         async def call(job: Job) -> Any:

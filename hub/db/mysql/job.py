@@ -145,7 +145,7 @@ class MysqlJobTransaction:
             named = parameters(statement, rows, scalars)
             held = len(await execute(slot.driver, statement, named, slot.server.largest)) == len(rows)
             if held:
-                await slot.driver.commit()
+                await self._commit(slot)
         except Exception as error:
             await self.rollback()
             raise translate(error) or error from error
@@ -277,8 +277,11 @@ class MysqlJobTransaction:
             return False
         for text in others:
             await slot.driver.query(text)
-        await slot.driver.commit()
+        await self._commit(slot)
         return True
+
+    async def _commit(self, slot: JobSlot) -> None:
+        await slot.driver.commit()
 
     def _end(self, *, discard: bool = False) -> None:
         slot, self._slot = self._slot, None

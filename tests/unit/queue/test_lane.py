@@ -68,7 +68,8 @@ def test_jobs_of_a_handler_are_taken_in_order_past_those_of_others() -> None:
     lane = Lane("default", 10)
     for run in runs("a", "b", "a", "b"):
         lane.push(run)
-    taken = [run[0].claim.id for _ in range(3) if (run := lane.pop_first(lambda run: run[0].claim.handler == "a"))]
+    found = [lane.pop_first(lambda run: run[0].claim.handler == "a") for _ in range(3)]
+    taken = [run[0].claim.id for run in found if run is not None]
     assert taken == ["0", "2"]
     assert lane.waiting == 2
     assert lane.pop()[0].claim.id == "1"
@@ -92,7 +93,7 @@ def test_what_groups_are_about_to_take_needs_no_further_runner() -> None:
     assert not lane.needs_runner
     lane.leave("a")
     lane.leave("a")
-    assert lane.needs_runner, "a group that is held up is not waited for"
+    assert bool(lane.needs_runner), "a group that is held up is not waited for"
     for _ in range(2):
         lane.join("a")
     while lane.pop_first(lambda run: run[0].claim.handler == "a"):
