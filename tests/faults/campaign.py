@@ -28,7 +28,7 @@ from tests.faults.handlers import EFFECTFUL, EMPTY, KINDS, UNHURRIED
 from tests.faults.ledger import Ledger
 from tests.faults.oracle import Verdict, judge
 from tests.faults.outside import Outside
-from tests.faults.points import GROUPED, WORKING, Deed, Point
+from tests.faults.points import COMMITTING, GROUPED, WORKING, Deed, Point
 from tests.faults.process import Victim
 from tests.faults.waiting import until, until_async
 
@@ -60,8 +60,10 @@ class Campaign:
         seed: int,
         work: Work | None = None,
         control: Sequence[Control] = (),
+        kinds: Sequence[str] = KINDS,
     ) -> None:
         self.outside = outside
+        self.kinds = kinds
         self.ledger = Ledger(folder / "acknowledged")
         self._folder = folder
         self._seed = seed
@@ -82,7 +84,7 @@ class Campaign:
         while left:
             batch = min(a_life, left)
             left -= batch
-            insert(self.outside.url, self.ledger, batch)
+            insert(self.outside.url, self.ledger, batch, kinds=self.kinds)
             self.one_kill(next(turns), a_life=a_life)
         return self.settle()
 
@@ -99,7 +101,8 @@ class Campaign:
 
     def one_kill(self, point: Point, *, a_life: int) -> None:
         """A worker that works until it is killed, or until there is nothing left to do."""
-        furthest = 6 if point in GROUPED else max(1, a_life // 2)
+        rare = GROUPED if self.kinds is KINDS else (*GROUPED, *COMMITTING)
+        furthest = 6 if point in rare else max(1, a_life // 2)
         victim = self.victim(point=point, at=self.random.randint(1, furthest))
         with victim:
             until(

@@ -15,12 +15,20 @@ from tests.faults.outside import Outside
 from tests.faults.scene import Scene
 from tests.servers import Proxy
 
-_URLS = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}
+_URLS = {"sqlite": "sqlite_url", "postgresql": "postgres_url", "mariadb": "mariadb_url"}
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def outside(request: pytest.FixtureRequest) -> Iterator[Outside]:
     """A fresh database of each kind, with the hub's schema and the table of effects."""
+    with Outside.of(request.getfixturevalue(_URLS[request.param])) as found:
+        found.prepare()
+        yield found
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def outside_each(request: pytest.FixtureRequest) -> Iterator[Outside]:
+    """The same on MariaDB too."""
     with Outside.of(request.getfixturevalue(_URLS[request.param])) as found:
         found.prepare()
         yield found

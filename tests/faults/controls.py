@@ -15,11 +15,13 @@ from typing import Any
 import msgspec
 
 import hub.queue.store as store
+from hub.db.mysql.job import MysqlJobTransaction
+from hub.db.mysql.slots import JobSlot as MysqlSlot
 from hub.db.postgresql.job import PostgresJobTransaction
 from hub.db.postgresql.slots import JobSlot
 from hub.db.sqlite.writer import Work, WriteHold
 from hub.model import Enqueued, NewJob
-from hub.ports import Statement
+from hub.ports import Rows, Statement
 from hub.queue.group_commit import GroupCommit
 from hub.queue.heartbeat import Heartbeat
 
@@ -86,6 +88,8 @@ def _no_fence(patch: Patch) -> None:
 
 def _effects_first(patch: Patch) -> None:
     send, commit = PostgresJobTransaction._send, WriteHold.commit
+    together, block = PostgresJobTransaction.commit_all, MysqlJobTransaction._send_block
+    together_on_mariadb = MysqlJobTransaction.commit_all
 
     async def send_later(self: PostgresJobTransaction, slot: JobSlot, statement: Statement, row: Sequence[Any]) -> bool:
         await slot.driver.execute("COMMIT")
@@ -100,7 +104,29 @@ def _effects_first(patch: Patch) -> None:
         await self.execute(commit_effects)
         return await commit(self, work)
 
+    async def together_later(self: PostgresJobTransaction, statement: Statement, rows: Rows, /, **scalars: Any) -> bool:
+        slot = await self._ensure()
+        await slot.driver.execute("COMMIT")
+        await slot.driver.execute("BEGIN")
+        return await together(self, statement, rows, **scalars)
+
+    async def block_later(self: MysqlJobTransaction, slot: MysqlSlot, texts: Sequence[str]) -> bool:
+        await slot.driver.commit()
+        await slot.driver.begin()
+        return await block(self, slot, texts)
+
+    async def together_later_on_mariadb(
+        self: MysqlJobTransaction, statement: Statement, rows: Rows, /, **scalars: Any
+    ) -> bool:
+        slot = await self._ensure()
+        await slot.driver.commit()
+        await slot.driver.begin()
+        return await together_on_mariadb(self, statement, rows, **scalars)
+
     patch(PostgresJobTransaction, "_send", send_later)
+    patch(PostgresJobTransaction, "commit_all", together_later)
+    patch(MysqlJobTransaction, "_send_block", block_later)
+    patch(MysqlJobTransaction, "commit_all", together_later_on_mariadb)
     patch(WriteHold, "commit", commit_later)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from hub import Job, handler
+from hub import Batch, Job, handler
 from tests.faults.points import Point, passing
 
 EFFECT = text("INSERT INTO effects (msg_id, jobid, attempt, fence) VALUES (:msg_id, :jobid, :attempt, :fence)")
@@ -26,9 +26,16 @@ UNHURRIED = "fault.unhurried"
 EMPTY = "fault.empty"
 GATED = "fault.gated"
 GATED_EMPTY = "fault.gated-empty"
+SHARED = "fault.shared"
+SHARED_PUBLISHING = "fault.shared-publish"
+BATCHED = "fault.batch"
 KINDS = (EFFECTFUL, EMPTY, EFFECTFUL, PUBLISHING)
 """What a load is made of, over and over. The effect of one without SQL is that its job is completed."""
-WITH_EFFECT = (EFFECTFUL, UNHURRIED, PUBLISHING, GATED, "fault.block")
+SHARED_KINDS = (SHARED, EMPTY, SHARED, SHARED_PUBLISHING)
+BATCH_KINDS = (BATCHED, EMPTY, BATCHED, BATCHED)
+SENDING = (PUBLISHING, SHARED_PUBLISHING, BATCHED)
+"""Each of their jobs has one child."""
+WITH_EFFECT = (EFFECTFUL, UNHURRIED, GATED, "fault.block", SHARED, *SENDING)
 WITHOUT_SQL = (EMPTY, GATED_EMPTY)
 
 
@@ -61,6 +68,27 @@ async def publish(payload: dict[str, str], job: Job) -> None:
     await leave_effect(job, payload["id"])
     await job.publish("elsewhere", "orders", {"of": payload["id"]})
     passing(Point.MID_HANDLER)
+
+
+@handler(SHARED, share_transaction=True)
+async def shared(payload: dict[str, str], job: Job) -> None:
+    await leave_effect(job, payload["id"])
+    passing(Point.MID_HANDLER)
+
+
+@handler(SHARED_PUBLISHING, share_transaction=True)
+async def shared_publish(payload: dict[str, str], job: Job) -> None:
+    await leave_effect(job, payload["id"])
+    await job.publish("elsewhere", "orders", {"of": payload["id"]})
+    passing(Point.MID_HANDLER)
+
+
+@handler(BATCHED, batch=20)
+async def batched(batch: Batch[dict[str, str]]) -> None:
+    for job, payload in batch:
+        await leave_effect(job, payload["id"])
+        await job.publish("elsewhere", "orders", {"of": payload["id"]})
+        passing(Point.MID_HANDLER)
 
 
 @handler(EMPTY)

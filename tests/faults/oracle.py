@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from tests.faults.handlers import PUBLISHING, WITH_EFFECT, WITHOUT_SQL
+from tests.faults.handlers import SENDING, WITH_EFFECT, WITHOUT_SQL
 
 COMPLETED, FAILED, CANCELLED = 3, 4, 6
 FINAL = (COMPLETED, FAILED, CANCELLED)
@@ -128,7 +128,7 @@ def _of_jobs(facts: Facts) -> Iterator[str]:
             continue
         yield from _of_histories(job, sorted(histories[job.id], key=lambda row: row.retryattempt))
         yield from _of_effects(job, effects[job.id])
-        sent = 1 if job.handler == PUBLISHING and job.statusid == COMPLETED else 0
+        sent = 1 if job.handler in SENDING and job.statusid == COMPLETED else 0
         if children[job.id] != sent:
             yield f"I2 {children[job.id]} outbound rows instead of {sent}: {job.id}"
 

@@ -17,6 +17,7 @@ from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 import asyncmy
+import asyncmy.errors
 import asyncpg
 
 from hub.db.migrator import migrate
@@ -28,6 +29,7 @@ _EFFECTS = """CREATE TABLE IF NOT EXISTS effects
     (msg_id text NOT NULL, jobid text NOT NULL, attempt bigint NOT NULL, fence bigint NOT NULL)"""
 # The server is down, or coming back.
 _AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
+_MARIADB_AWAY = (OSError, asyncmy.errors.OperationalError, asyncmy.errors.InterfaceError)
 _EXPIRED = "lease expired (worker "
 
 
@@ -213,13 +215,20 @@ class OutsideMariadb(Outside):
 
     async def _fetch(self, sql: str) -> list[tuple[Any, ...]]:
         async with asyncio.timeout(60):
-            connection = await asyncmy.connect(**self._arguments)
-            try:
-                cursor = connection.cursor()
-                await cursor.execute(sql)
-                return list(await cursor.fetchall()) if cursor.description else []
-            finally:
-                await connection.ensure_closed()
+            while True:
+                try:
+                    return await self._fetch_once(sql)
+                except _MARIADB_AWAY:
+                    await asyncio.sleep(PAUSE)
+
+    async def _fetch_once(self, sql: str) -> list[tuple[Any, ...]]:
+        connection = await asyncmy.connect(**self._arguments)
+        try:
+            cursor = connection.cursor()
+            await cursor.execute(sql)
+            return list(await cursor.fetchall()) if cursor.description else []
+        finally:
+            await connection.ensure_closed()
 
 
 class OutsideSqlite(Outside):

@@ -20,8 +20,12 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from hub.db.mysql.job import MysqlJobTransaction
+from hub.db.mysql.slots import JobSlot
+from hub.db.postgresql.job import PostgresJobTransaction
 from hub.db.sqlite.writer import Work, WriteHold
 from hub.model import Enqueued, NewJob, Settlement
+from hub.ports import Rows, Statement
 from hub.queue.claims import Claimed
 from hub.queue.group_commit import GroupCommit
 from hub.queue.store import Store
@@ -52,6 +56,8 @@ ACCEPTING = (Point.BEFORE_ACCEPT, Point.BEFORE_ANSWER, Point.AFTER_ANSWER)
 WORKING = tuple(point for point in Point if point not in ACCEPTING)
 LOCKLESS = (Point.AFTER_CLAIM, Point.MID_HANDLER, Point.BEFORE_LAST_UPDATE, Point.BEFORE_GROUP_COMMIT)
 """Where a worker of PostgreSQL that is frozen holds no lock which would keep others from its jobs."""
+COMMITTING = (Point.BEFORE_LAST_UPDATE, Point.BEFORE_COMMIT, Point.AFTER_COMMIT)
+"""Passed once a job, or once a group of jobs that run together."""
 GROUPED = (Point.BEFORE_ACCEPT, Point.AFTER_CLAIM, Point.BEFORE_GROUP_COMMIT, Point.AFTER_GROUP_COMMIT)
 
 
@@ -136,6 +142,7 @@ def install(trap: Trap) -> None:
     _around_store(trap)
     _around_acceptance(trap)
     _around_finish_on_postgresql(trap)
+    _around_finish_on_mariadb(trap)
     _around_finish_on_sqlite(trap)
 
 
@@ -191,11 +198,17 @@ def _around_acceptance(trap: Trap) -> None:
 
 def _around_finish_on_postgresql(trap: Trap) -> None:
     execute: Callable[..., Any] = asyncpg.Connection.execute
+    commit_all = PostgresJobTransaction.commit_all
 
     async def execute_passing(self: Any, query: str, *args: Any, timeout: float | None = None) -> str:
         completion, commit, rest = query.partition(";COMMIT")
         if not commit:
+            of_many = query == "COMMIT" or query.startswith("COMMIT;BEGIN")
+            if of_many:
+                trap.passing(Point.BEFORE_COMMIT)
             text: str = await execute(self, query, *args, timeout=timeout)
+            if of_many:
+                trap.passing(Point.AFTER_COMMIT)
             return text
         trap.passing(Point.BEFORE_LAST_UPDATE)
         if trap.due(Point.BEFORE_COMMIT):
@@ -207,7 +220,44 @@ def _around_finish_on_postgresql(trap: Trap) -> None:
         trap.passing(Point.AFTER_COMMIT)
         return answer
 
+    async def commit_all_passing(
+        self: PostgresJobTransaction, statement: Statement, rows: Rows, /, **scalars: Any
+    ) -> bool:
+        trap.passing(Point.BEFORE_LAST_UPDATE)
+        return await commit_all(self, statement, rows, **scalars)
+
     replace(asyncpg.Connection, "execute", execute_passing)
+    replace(PostgresJobTransaction, "commit_all", commit_all_passing)
+
+
+def _around_finish_on_mariadb(trap: Trap) -> None:
+    send_block, send_apart = MysqlJobTransaction._send_block, MysqlJobTransaction._send_apart
+    commit, commit_all = MysqlJobTransaction._commit, MysqlJobTransaction.commit_all
+
+    async def send_block_passing(self: MysqlJobTransaction, slot: JobSlot, texts: Sequence[str]) -> bool:
+        trap.passing(Point.BEFORE_LAST_UPDATE)
+        if trap.due(Point.BEFORE_COMMIT):
+            # They travel in one block: here the server is seen between the two.
+            return await send_apart(self, slot, texts)
+        trap.passing(Point.BEFORE_COMMIT)
+        held = await send_block(self, slot, texts)
+        trap.passing(Point.AFTER_COMMIT)
+        return held
+
+    async def commit_passing(self: MysqlJobTransaction, slot: JobSlot) -> None:
+        trap.passing(Point.BEFORE_COMMIT)
+        await commit(self, slot)
+        trap.passing(Point.AFTER_COMMIT)
+
+    async def commit_all_passing(
+        self: MysqlJobTransaction, statement: Statement, rows: Rows, /, **scalars: Any
+    ) -> bool:
+        trap.passing(Point.BEFORE_LAST_UPDATE)
+        return await commit_all(self, statement, rows, **scalars)
+
+    replace(MysqlJobTransaction, "_send_block", send_block_passing)
+    replace(MysqlJobTransaction, "_commit", commit_passing)
+    replace(MysqlJobTransaction, "commit_all", commit_all_passing)
 
 
 def _around_finish_on_sqlite(trap: Trap) -> None:

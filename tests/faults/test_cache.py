@@ -17,7 +17,6 @@ from tests.faults.engine import Work
 from tests.faults.generator import insert
 from tests.faults.handlers import EFFECTFUL, EMPTY, UNHURRIED
 from tests.faults.outside import Outside
-from tests.faults.outside_mariadb import OutsideMariadb
 from tests.faults.points import LOCKLESS
 from tests.faults.process import Victim
 from tests.faults.scale import wanted_jobs
@@ -36,7 +35,7 @@ Server = RedisService | MemcachedService
 def outside(request: pytest.FixtureRequest) -> Iterator[Outside]:
     name = request.param
     url: str = request.getfixturevalue("postgres_url" if name == "postgresql" else "mariadb_url")
-    with Outside.of(url) if name == "postgresql" else OutsideMariadb(url) as found:
+    with Outside.of(url) as found:
         found.prepare()
         yield found
 

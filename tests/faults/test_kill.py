@@ -1,5 +1,9 @@
-"""Fault 1: kill -9 at each named place of an attempt. What was accepted takes effect once, whatever came before."""
+"""Fault 1: kill -9 at each named place of an attempt. What was accepted takes effect once, whatever came before.
 
+The same for jobs that run together: in a transaction shared job by job, and in batches.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -7,16 +11,33 @@ import pytest
 from tests.faults.campaign import Campaign
 from tests.faults.controls import Control
 from tests.faults.generator import insert
+from tests.faults.handlers import BATCH_KINDS, KINDS, SHARED_KINDS
 from tests.faults.outside import Outside
-from tests.faults.points import GROUPED, WORKING, Point
+from tests.faults.points import COMMITTING, GROUPED, WORKING, Point
 from tests.faults.scale import wanted_jobs
+
+LOADS = pytest.mark.parametrize(
+    "kinds", [KINDS, SHARED_KINDS, BATCH_KINDS], ids=["by themselves", "shared transaction", "batches"]
+)
 
 
 @pytest.mark.parametrize("point", WORKING)
-def test_killed_at(point: Point, outside: Outside, folder: Path, seed: int) -> None:
-    campaign = Campaign(outside, folder, seed=seed)
-    insert(outside.url, campaign.ledger, 60)
-    with campaign.victim(point=point, at=2 if point in GROUPED else 20) as victim:
+def test_killed_at(point: Point, outside_each: Outside, folder: Path, seed: int) -> None:
+    _killed_at(point, outside_each, folder, seed, KINDS, at=2 if point in GROUPED else 20)
+
+
+@pytest.mark.parametrize("point", [Point.MID_HANDLER, *COMMITTING])
+@pytest.mark.parametrize("kinds", [SHARED_KINDS, BATCH_KINDS], ids=["shared transaction", "batches"])
+def test_killed_with_many_in_one_commit(
+    point: Point, kinds: Sequence[str], outside_each: Outside, folder: Path, seed: int
+) -> None:
+    _killed_at(point, outside_each, folder, seed, kinds, at=2 if point in COMMITTING else 20)
+
+
+def _killed_at(point: Point, outside: Outside, folder: Path, seed: int, kinds: Sequence[str], *, at: int) -> None:
+    campaign = Campaign(outside, folder, seed=seed, kinds=kinds)
+    insert(outside.url, campaign.ledger, 60, kinds=kinds)
+    with campaign.victim(point=point, at=at) as victim:
         victim.killed()
         campaign.count(victim)
     assert outside.unsettled() > 0, "the worker was killed when there was nothing left to lose"
@@ -26,19 +47,24 @@ def test_killed_at(point: Point, outside: Outside, folder: Path, seed: int) -> N
     assert len(tally.recoveries) == 1
 
 
+@LOADS
 @pytest.mark.timeout(3600)
-def test_killed_again_and_again(outside: Outside, folder: Path, seed: int) -> None:
+def test_killed_again_and_again(kinds: Sequence[str], outside_each: Outside, folder: Path, seed: int) -> None:
     jobs = wanted_jobs(300)
-    tally = Campaign(outside, folder, seed=seed).kill_by_kill(jobs, a_life=min(150, jobs // 4))
+    campaign = Campaign(outside_each, folder, seed=seed, kinds=kinds)
+    tally = campaign.kill_by_kill(jobs, a_life=min(150, jobs // 4))
     assert tally.verdict.clean, str(tally)
     assert tally.verdict.failed == 0
     assert (tally.verdict.accepted, tally.verdict.effects) == (jobs, jobs)
     assert tally.landed.total() >= 2, str(tally)
 
 
+@LOADS
 @pytest.mark.timeout(3600)
-def test_effects_that_are_committed_before_their_job_are_doubled(outside: Outside, folder: Path, seed: int) -> None:
-    campaign = Campaign(outside, folder, seed=seed, control=[Control.EFFECTS_FIRST])
+def test_effects_that_are_committed_before_their_job_are_doubled(
+    kinds: Sequence[str], outside_each: Outside, folder: Path, seed: int
+) -> None:
+    campaign = Campaign(outside_each, folder, seed=seed, control=[Control.EFFECTS_FIRST], kinds=kinds)
     points = (Point.BEFORE_LAST_UPDATE, Point.BEFORE_COMMIT)
     tally = campaign.kill_by_kill(wanted_jobs(200), a_life=100, points=points)
     assert tally.landed, str(tally)
