@@ -17,6 +17,7 @@ class Sizes:
 
     empty: int = 60_000
     inserts: int = 15_000
+    grouped: int = 30_000
     rows: int = 100_000
     pickups: int = 200
     idle: float = 20.0
@@ -35,7 +36,8 @@ class Sizes:
     def quick(cls) -> Self:
         """An eighth or less of everything: shows that it works, and an order of magnitude."""
         return cls(
-            empty=10_000, inserts=3_000, rows=20_000, pickups=50, idle=3.0, sqlite_empty=5_000, sqlite_inserts=1_000,
+            empty=10_000, inserts=3_000, grouped=10_000, rows=20_000, pickups=50, idle=3.0, sqlite_empty=5_000,
+            sqlite_inserts=1_000,
             backlog=100_000, few=4_000, pinned=20_000, in_flight=1_000, messages=4_000, sockets=1_000,
         )  # fmt: skip
 
@@ -43,7 +45,8 @@ class Sizes:
     def tiny(cls, jobs: int = 200) -> Self:
         """Just enough to see every benchmark run to its end."""
         return cls(
-            empty=jobs, inserts=jobs, rows=jobs, pickups=5, idle=0.2, sqlite_empty=jobs, sqlite_inserts=jobs // 4,
+            empty=jobs, inserts=jobs, grouped=jobs, rows=jobs, pickups=5, idle=0.2, sqlite_empty=jobs,
+            sqlite_inserts=jobs // 4,
             backlog=jobs * 5, few=jobs, pinned=jobs, in_flight=20, messages=jobs, sockets=20,
         )  # fmt: skip
 

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from benchmarks.roles import hub
 from benchmarks.roles.wire import Meter, Tally, Wire
-from hub import Job, handler
+from hub import Batch, Job, handler
 
 _INSERT = text("INSERT INTO effects (note) VALUES (:note)")
 
@@ -34,8 +34,26 @@ async def run(wire: Wire, *, url: str, jobs: int, workers: int) -> None:
         connection = await job.driver()
         await connection.execute("INSERT INTO effects (note) VALUES ($1)", job.id)
 
+    @handler("benchmark.shared", share_transaction=True)
+    async def shared(job: Job) -> None:
+        tally.hit()
+        await job.db.execute(_INSERT, {"note": job.id})
+
+    @handler("benchmark.shared-driver", share_transaction=True)
+    async def shared_by_driver(job: Job) -> None:
+        tally.hit()
+        connection = await job.driver()
+        await connection.execute("INSERT INTO effects (note) VALUES ($1)", job.id)
+
+    @handler("benchmark.batch", batch=200)
+    async def batched(batch: Batch[object]) -> None:
+        for _ in batch.jobs:
+            tally.hit()
+        await batch.db.execute(_INSERT, [{"note": job.id} for job in batch.jobs])
+
+    handlers = (empty, one_insert, by_driver, shared, shared_by_driver, batched)
     async with hub.started(url) as database:
-        engine = hub.engine(database, workers, empty, one_insert, by_driver)
+        engine = hub.engine(database, workers, *handlers)
         await wire.ready()
         meter = Meter()
         await engine.start()
