@@ -9,7 +9,21 @@ from typing import Annotated
 
 import typer
 
-from hub.cli import check, dead, enqueue, init, jobs, migrate, publish, run, schedules, schema, status, tokens
+from hub.cli import (
+    check,
+    dead,
+    enqueue,
+    init,
+    jobs,
+    migrate,
+    publish,
+    run,
+    schedules,
+    schema,
+    status,
+    tokens,
+    workflows,
+)
 from hub.cli.command import command, group
 
 _RUNNING = "Run"
@@ -46,6 +60,7 @@ command(app, "publish", examples=publish.EXAMPLES, rich_help_panel=_WORK)(publis
 app.add_typer(jobs.app, name="jobs", rich_help_panel=_WORK)
 app.add_typer(dead.app, name="dead", rich_help_panel=_WORK)
 app.add_typer(schedules.app, name="schedules", rich_help_panel=_WORK)
+app.add_typer(workflows.app, name="workflows", rich_help_panel=_WORK)
 command(app, "init", examples=init.EXAMPLES, rich_help_panel=_SETUP)(init.init)
 command(app, "check", examples=check.EXAMPLES, rich_help_panel=_SETUP)(check.check)
 command(app, "migrate", examples=migrate.EXAMPLES, rich_help_panel=_SETUP)(migrate.migrate)

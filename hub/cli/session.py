@@ -19,8 +19,8 @@ from hub.db.engine import open_database
 from hub.db.settings import DatabaseSettings
 from hub.handlers.registry import Registry
 from hub.ports import Database
-from hub.queue.records import Records
 from hub.queue.claims import StoreSettings
+from hub.queue.records import Records
 from hub.queue.store import Store
 
 SETTINGS = DatabaseSettings(exclusive=False, application_name="hub cli")

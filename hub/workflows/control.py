@@ -25,7 +25,7 @@ from hub.workflows import graph, rows
 from hub.workflows.catalog import Catalog
 from hub.workflows.change import Change
 from hub.workflows.definition import Definition, Step
-from hub.workflows.progress import Progress, read_progress
+from hub.workflows.progress import Progress, own, read_progress
 from hub.workflows.start import Start, Woken, start, start_in
 
 Record = dict[str, Any]
@@ -87,7 +87,7 @@ class Workflows:
         """Start a workflow in a job's transaction."""
         beginning = self._beginning(type, context, job.id, job.traceparent)
         attempt = job._attempt
-        await self.change.start_in(attempt.transaction, beginning)
+        await self.change.start_in(own(attempt.transaction), beginning)
         for first in beginning.jobs:
             attempt.enqueue(first)
         return beginning.workflow_id

@@ -194,4 +194,6 @@ class Workflow:
 
 
 def _seconds(span: float | timedelta | None) -> float | None:
-    return span.total_seconds() if isinstance(span, timedelta) else span
+    if span is None:
+        return None
+    return span.total_seconds() if isinstance(span, timedelta) else float(span)

@@ -8,11 +8,12 @@ last of them. Steps whose handlers touched no SQL end together, hundreds to a co
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from hub.db.statement import load
+from hub.errors import Permanent
 from hub.model import Claim, NewJob, Settlement
 from hub.ports import Database, JobScope, JobTransaction, Row, Statement
 from hub.queue.store import Store
@@ -194,6 +195,13 @@ class Progress:
         if len(self._definitions) >= _KNOWN:
             self._definitions.clear()
         self._definitions[digest] = definition
+
+
+def own(scope: JobScope) -> JobTransaction:
+    """The transaction of a job that has one of its own, as steps have. Raises Permanent for one that is shared."""
+    if not hasattr(scope, "commit_with"):
+        raise Permanent("a job that shares its transaction cannot start a workflow in it")
+    return cast(JobTransaction, scope)
 
 
 def _completed(end: Finished) -> rows.StepRow:

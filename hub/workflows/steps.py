@@ -19,7 +19,7 @@ from hub.handlers.job import Job
 from hub.handlers.mark import marks
 from hub.queue.attempt import Attempt
 from hub.workflows import rows
-from hub.workflows.progress import Progress, finished
+from hub.workflows.progress import Progress, finished, own
 
 
 class StepEntries:
@@ -62,7 +62,7 @@ class StepEntries:
         duration = round((self._clock.monotonic() - attempt.started) * 1000)
         end = finished(claim, output, duration)
         if end is not None:
-            for following in await self._progress.advance(attempt.transaction, [end]):
+            for following in await self._progress.advance(own(attempt.transaction), [end]):
                 attempt.enqueue(following)
 
 

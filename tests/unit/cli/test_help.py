@@ -38,6 +38,8 @@ def test_the_commands_are_those_of_this_version() -> None:
             *("jobs list", "jobs show", "jobs retry", "jobs cancel", "jobs tail"),
             *("dead list", "dead redrive", "dead purge"),
             *("schedules list", "schedules run", "schedules pause", "schedules resume"),
+            *("workflows list", "workflows show", "workflows start"),
+            *("workflows cancel", "workflows resume", "workflows signal"),
             *("token create", "token list", "token revoke"),
         ]
     )
