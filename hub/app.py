@@ -20,17 +20,19 @@ from hub.db import migrator
 from hub.db.engine import open_database
 from hub.db.probe import open_probe
 from hub.errors import Rejected
-from hub.handlers import publish, system
+from hub.handlers import http_request, publish, system
 from hub.handlers.outgoing import Options, request
 from hub.handlers.outlet import Outlet
 from hub.ingest.intake import Intake
 from hub.ingest.supervisor import Parts, Supervisor
 from hub.locking import Sharing
 from hub.model import Enqueued, NewJob
+from hub.outbound import Outbound
 from hub.ports import Database
 from hub.queue.application import AnyConnection, enqueue_in
 from hub.queue.engine import Engine, Shared
 from hub.queue.follow import follow
+from hub.queue.manager import QueueManager
 from hub.queue.records import Records
 from hub.scheduler.scheduler import CHANNEL as SCHEDULES
 from hub.scheduler.scheduler import Scheduler
@@ -97,7 +99,8 @@ class Hub:
         self.registry = collect(configuration, handlers)
         catalog = catalog_of(configuration, self.registry, workflows)
         outlets: dict[str, Outlet] = {}
-        self.registry.add(*publish.handlers(outlets))
+        self.outbound = Outbound(configuration, self.clock)
+        self.registry.add(*publish.handlers(outlets), *http_request.handlers(self.outbound.make))
         self.sharing = Sharing(
             cache_settings(configuration), self.instance, self.clock, notify=self.database.dialect != "postgresql"
         )
@@ -121,11 +124,21 @@ class Hub:
         )
         self.supervisor = Supervisor(self.adapters, adapter_kinds(configuration), parts)
         outlets.update(make_outlets(self.adapters, self.supervisor, self.clock))
+        outlets.update(self.outbound.outlets)
         self.records = Records(
             self.database,
             self.engine.store,
             dedupe_retention=configuration.jobs.dedupe_retention,
             woken=self.engine.woken,
+        )
+        self.queue_manager = QueueManager(
+            self.engine.store,
+            self.engine.commit.enqueue,
+            self.records.status,
+            self.clock,
+            self.instance,
+            self.sharing.locks,
+            self.sharing.cache,
         )
         self.registry.add(*system.handlers(_Maintenance(self), retention(configuration)))
         self.workflows, self.monitor = install(
@@ -174,6 +187,7 @@ class Hub:
             starting.push_async_callback(self.database.stop)
             await self.sharing.start()
             starting.push_async_callback(self.sharing.stop)
+            starting.push_async_callback(self.outbound.stop)
             await self.engine.start()
             starting.push_async_callback(self.engine.stop)
             if self.engine.working:

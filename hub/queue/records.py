@@ -78,6 +78,11 @@ class Records:
         rows = await self._read("job", id=job_id)
         return _record(rows[0]) if rows else None
 
+    async def status(self, job_id: str) -> int | None:
+        """The `statusid` of one job, None if there is none."""
+        rows = await self._read("job", id=job_id)
+        return None if not rows else int(rows[0]["statusid"])
+
     async def jobs(
         self,
         *,

@@ -1,0 +1,141 @@
+"""The distributed queue manager: the queue as other programs of an application use it, by hand.
+
+Invariant: thin. The queue is the table, and a job belongs to whoever has claimed it; locks and remembered statuses
+stand on the cache, and without one everybody gets the lock and the table is asked for the status.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from hub.clock import Clock
+from hub.errors import CacheUnavailable, Conflict, Rejected
+from hub.handlers.payload import NotJson, json_text
+from hub.model import Claim, Enqueued, NewJob, Settlement, Status
+from hub.ports import Cache, Locks
+from hub.queue.store import Store
+
+_STATUS_KEPT = 300.0
+
+
+class Enqueue(Protocol):
+    """Takes one row; durable when it returns."""
+
+    async def __call__(self, job: NewJob) -> Enqueued: ...
+
+
+class Statuses(Protocol):
+    """The table's own word on a job."""
+
+    async def __call__(self, job_id: str) -> int | None: ...
+
+
+class QueueManager:
+    """`instance` owns what is claimed and locked here. Everything raises DatabaseUnavailable as the store does."""
+
+    def __init__(
+        self, store: Store, enqueue: Enqueue, statuses: Statuses, clock: Clock, instance: str,
+        locks: Locks | None = None, cache: Cache | None = None,
+    ) -> None:  # fmt: skip
+        self._store = store
+        self._enqueue = enqueue
+        self._statuses = statuses
+        self._clock = clock
+        self._instance = f"{instance}:manager"
+        self._locks = locks
+        self._cache = cache
+        self._held: dict[str, int] = {}
+
+    async def enqueue_job(
+        self, handler: str, payload: Any = None, *, queue: str | None = None, priority: int = 0
+    ) -> str:
+        """Put a job into the queue; its id. `payload` is anything that JSON can hold. Raises Rejected."""
+        text = _text(payload, "payload")
+        job = NewJob(id=self._clock.new_id(), handler=handler, payload=text, queue=queue, priority=priority)
+        return (await self._enqueue(job)).id
+
+    async def dequeue_job(self, queue: str = "default") -> Claim | None:
+        """Claim the next job, None if there is none. It is the caller's until the lease ends, which nobody renews;
+        say `complete_job` or `return_job` before that."""
+        for name in (queue, "") if queue == "default" else (queue,):
+            claimed = await self._store.claim(name, 1)
+            if claimed.claims:
+                first, *behind = claimed.claims  # the rest of its ordering key's run
+                for claim in behind:
+                    await self.return_job(claim)
+                return first
+        return None
+
+    async def complete_job(self, claim: Claim, result: Any = None) -> None:
+        """End a claimed job well. Raises Conflict when the lease had ended: another has the job, or had it;
+        Rejected for a result that JSON cannot hold."""
+        text = _text(result, "result")
+        settlement = Settlement(
+            claim.id, claim.fence, text, self._clock.new_id(), 0, claim.attempt, orderingkey=claim.orderingkey
+        )
+        await self._written(claim, await self._store.complete([settlement]))
+
+    async def return_job(self, claim: Claim, delay: float | None = None) -> None:
+        """Give a claimed job back, to be taken at once or after `delay` seconds. Raises Conflict as complete_job."""
+        settlement = Settlement(
+            claim.id, claim.fence, None, None, 0, claim.attempt, Status.QUEUED, claim.priority, claim.retrycount, delay,
+            orderingkey=claim.orderingkey,
+        )  # fmt: skip
+        await self._written(claim, await self._store.settle([settlement]))
+
+    async def acquire_lock(self, name: str, ttl: float = 30.0) -> int | None:
+        """Take a lock for `ttl` seconds: its fencing token, None if another has it. Without a cache everybody gets
+        it, with the token 0."""
+        if self._locks is None:
+            return 0
+        token = (await self._locks.acquire([_lock(name)], self._instance, ttl)).get(_lock(name))
+        if token:
+            self._held[name] = token
+        return token
+
+    async def release_lock(self, name: str) -> bool:
+        """Give a lock up; False if it was not this instance's any more."""
+        token = self._held.pop(name, None)
+        if token is None or self._locks is None:
+            return False
+        return bool(await self._locks.release({_lock(name): token}, self._instance))
+
+    async def set_job_status(self, job_id: str, status: str, ttl: float = _STATUS_KEPT) -> None:
+        """Let others read this word as the job's status for `ttl` seconds. The table's own stays as it is."""
+        if self._cache is not None:
+            try:
+                await self._cache.set(_status(job_id), status.encode(), ttl)
+            except CacheUnavailable:
+                pass  # the table answers
+
+    async def get_job_status(self, job_id: str) -> str | None:
+        """The word that was set, else the status in the table ('pending', 'completed', …); None: no such job."""
+        if self._cache is not None:
+            try:
+                if (kept := await self._cache.get(_status(job_id))) is not None:
+                    return kept.decode(errors="replace")
+            except CacheUnavailable:
+                pass  # the table answers
+        status = await self._statuses(job_id)
+        return None if status is None else Status(status).word
+
+    async def _written(self, claim: Claim, done: set[str]) -> None:
+        if claim.id not in done:
+            raise Conflict(f"job {claim.id} was taken from this claim when its lease ended")
+        if claim.orderingkey is not None:
+            await self._store.release([claim.orderingkey])
+
+
+def _text(value: Any, field: str) -> str | None:
+    try:
+        return None if value is None else json_text(value)
+    except NotJson as error:
+        raise Rejected(str(error), field=field) from error
+
+
+def _lock(name: str) -> str:
+    return f"lock:{name}"
+
+
+def _status(job_id: str) -> str:
+    return f"status:{job_id}"
