@@ -7,17 +7,22 @@ what was sent and got no receipt.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol
 
 from hub.clock import Clock
 from hub.errors import Permanent, Snooze, Transient
 from hub.handlers.circuit import Circuit
 from hub.model import Outgoing
-from hub.ports import Listener, Sink
 
 _SHORTEST: Final = 0.5
 _LONGEST: Final = 15.0
+
+
+class Sending(Protocol):
+    """What sends: a sink, a listener, a destination."""
+
+    async def send(self, message: Outgoing, /) -> object: ...
 
 
 def _always() -> bool:
@@ -33,7 +38,7 @@ class Outlet:
 
     def __init__(
         self,
-        sink: Sink | Listener,
+        sink: Sending,
         clock: Clock,
         ready: Callable[[], bool] = _always,
         elsewhere: Callable[[], bool] = _never,
@@ -55,12 +60,16 @@ class Outlet:
         """Returns on the receipt, with the receiver's own answer if there is one.
 
         Raises Snooze while nothing can be sent, Transient and Permanent as the adapter."""
-        self._require_ready(message.to)
+        return await self.attempt(message.to, lambda: self._sink.send(message))
+
+    async def attempt(self, name: str, send: Callable[[], Awaitable[object]]) -> object:
+        """Whatever else goes to the same place, called `name`, behind the same circuit. Raises as `send`."""
+        self._require_ready(name)
         admission = self.circuit.admit(self._clock.monotonic())
         if admission.wait:
-            raise Snooze(self._jittered(admission.wait), f"{message.to} has failed again and again; it rests")
+            raise Snooze(self._jittered(admission.wait), f"{name} has failed again and again; it rests")
         try:
-            answer = await self._sink.send(message)
+            answer = await send()
         except Permanent:
             self.circuit.succeeded()  # refused by somebody who is there
             raise

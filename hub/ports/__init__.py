@@ -22,6 +22,7 @@ from hub.ports.adapters import (
 )
 from hub.ports.cache import Cache, Channels, Locks
 from hub.ports.database import Bulk, Call, Database, JobScope, JobShare, JobTransaction, Row, Rows, Runner, Statement
+from hub.ports.http import HttpRequest, MakeRequest
 from hub.ports.jobs import Attempt, Defaults
 
 __all__ = [
@@ -41,12 +42,14 @@ __all__ = [
     "Factory",
     "Features",
     "Follow",
+    "HttpRequest",
     "Identity",
     "JobScope",
     "JobShare",
     "JobTransaction",
     "Listener",
     "Locks",
+    "MakeRequest",
     "Receive",
     "Row",
     "Rows",

@@ -141,5 +141,6 @@ class Destination(Section):
     url: Annotated[SecretUrl, Address(("https", "http"))]
     secret: SecretText | None = Field(default=None, description="Signs each request (Standard Webhooks).")
     headers: dict[str, SecretStr] = Field(default={})
+    method: Literal["POST", "PUT", "PATCH"] = Field(default="POST", description="For what is published to it.")
     timeout: PositiveDuration = Field(default=30.0, description="For the whole request.")
     connect_timeout: PositiveDuration = 5.0
