@@ -49,7 +49,8 @@ class Committed(msgspec.Struct, frozen=True):
 
 
 class Control:
-    """`options` are those that every client of aiokafka's takes; good once `open` has returned."""
+    """`options` are those that every client of aiokafka's takes; `has_ids` says whether the broker knows topics by ids.
+    Good once `open` has returned."""
 
     def __init__(self, settings: KafkaSettings, address: Address, context: ssl.SSLContext | None) -> None:
         self._address = address
@@ -70,7 +71,7 @@ class Control:
             **self._security,
         }
         self._client: AIOKafkaClient | None = None
-        self._has_ids = True
+        self.has_ids = True
         self.cluster = "-"
 
     async def open(self) -> None:
@@ -190,11 +191,11 @@ class Control:
         client = self._connected()
         try:
             async with asyncio.timeout(ANSWER_TIME):
-                if self._has_ids:
+                if self.has_ids:
                     try:
                         return await client.send(client.get_random_node(), request)
                     except (NotImplementedError, errors.IncompatibleBrokerVersion):
-                        self._has_ids = False
+                        self.has_ids = False
                 if doing.startswith("Kafka"):
                     await client.fetch_all_metadata()
                 return None

@@ -101,11 +101,14 @@ class Fetcher:
         """Keep what was fetched, if its topics are still those that they were."""
         known = self._assignment.partitions
         epochs = [(one, one.epoch) for tp in found if (one := known.get(tp)) is not None and one.position is not None]
-        facts = await self._control.topics({one.tp.topic for one, _ in epochs})
+        for one, _ in epochs:
+            one.moving = True
+        facts = await self._control.topics({one.tp.topic for one, _ in epochs}) if self._control.has_ids else {}
         for one, epoch in epochs:
+            one.moving = False
             if not one.live or not one.current or one.epoch != epoch:
                 continue
-            if facts[one.tp.topic].id != one.topic_id:
+            if facts and facts[one.tp.topic].id != one.topic_id:
                 self._renewed(one.tp.topic)
                 continue
             records = found[one.tp]

@@ -27,6 +27,7 @@ class Partition:
         "known",
         "live",
         "messages",
+        "moving",
         "offsets",
         "position",
         "reached",
@@ -51,6 +52,8 @@ class Partition:
         self.epoch = 0
         """Raised by whatever makes records that are on their way useless."""
         self.flying: Delivery | None = None
+        self.moving = False
+        """Whether records of it are on their way from aiokafka to here."""
         self.messages: list[Message] = []
         self.offsets: list[int] = []
         self.bytes = 0

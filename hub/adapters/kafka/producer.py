@@ -68,10 +68,11 @@ class Writer:
 
 
 class _Live:
-    """A started producer; `gone` is done once it is of no use."""
+    """A started producer; `gone` is done once it is of no use, `retired` says that another has taken its place."""
 
     def __init__(self, producer: Any) -> None:
         self.producer = producer
+        self.retired = False
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
@@ -98,6 +99,9 @@ class _Lane:
             except errors.OutOfOrderSequenceNumber:
                 # A batch before this one was refused and its numbers are missing: the broker has not taken this one.
                 self._retire(live)
+            except errors.ProducerClosed:
+                if not live.retired:
+                    raise
             except errors.UnknownTopicOrPartitionError:
                 raise
             except TimeoutError:
@@ -147,6 +151,7 @@ class _Lane:
         """The next message begins with a new producer, which counts from the beginning; this one sends what it has."""
         if self._live is live:
             self._live = None
+            live.retired = True
             self._end(_finish(live))
 
     def _end(self, work: Coroutine[Any, Any, None]) -> None:

@@ -212,10 +212,12 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         """Whether a partition gets what is there."""
         try:
             async with asyncio.timeout(RETRY):
-                one.reached = max(one.reached, await self._consumer.position(one.tp))
+                position = await self._consumer.position(one.tp)
         except (errors.KafkaError, TimeoutError):
             return  # it was taken away in this moment
-        if one.reached >= end or one.messages or one.flying is not None:
+        if not one.moving:
+            one.reached = max(one.reached, position)
+        if one.moving or one.reached >= end or one.messages or one.flying is not None:
             one.since = None
         elif one.since is None:
             one.since = now

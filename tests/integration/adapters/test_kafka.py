@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from hub.adapters.kafka.wire import TopicIdRequest
 from hub.errors import Permanent, Transient
 from tests.integration.adapters.kafka_adapters import Memory, Peer, alarm, connected, delivery, fresh, taken
 from tests.servers import KafkaService
@@ -265,3 +266,25 @@ async def test_lag_is_what_was_not_taken(kafka: KafkaService, peer: Peer) -> Non
         assert source.lag() == {f"{topic}/0": 45}
         await taken(source, memory, 45)
         assert source.lag() == {f"{topic}/0": 0}
+
+
+async def test_a_broker_without_topic_ids_is_read_too(
+    kafka: KafkaService, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(*_: object) -> None:
+        raise NotImplementedError("as aiokafka answers for a version that the broker does not speak")
+
+    monkeypatch.setattr(TopicIdRequest, "build", unknown)
+    topic, group, memory = fresh("without"), fresh("group"), Memory()
+    await peer.create(topic)
+    await peer.send(topic, *bodies(0, 10))
+    async with connected(kafka, topic, group=group, memory=memory) as source:
+        assert [message.body for message in await taken(source, memory, 10)] == bodies(0, 10)
+        await source.check()
+    await peer.delete(topic)
+    await peer.create(topic)
+    await peer.send(topic, *bodies(100, 3))
+    async with connected(kafka, topic, group=group, memory=memory) as source:
+        assert "made anew, or the broker lost its end" in await alarm(source, memory)
+        assert [message.body for message in await taken(source, memory, 3)] == bodies(100, 3)
+    assert [name.split("/")[3] for name in memory.places] == ["-", "-~1"]
