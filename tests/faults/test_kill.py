@@ -13,11 +13,16 @@ from tests.faults.controls import Control
 from tests.faults.generator import insert
 from tests.faults.handlers import BATCH_KINDS, KINDS, SHARED_KINDS
 from tests.faults.outside import Outside
-from tests.faults.points import COMMITTING, GROUPED, WORKING, Point
+from tests.faults.points import GROUPED, WORKING, Point
 from tests.faults.scale import wanted_jobs
 
 LOADS = pytest.mark.parametrize(
-    "kinds", [KINDS, SHARED_KINDS, BATCH_KINDS], ids=["by themselves", "shared transaction", "batches"]
+    "kinds",
+    [
+        pytest.param(KINDS, id="by themselves"),
+        pytest.param(SHARED_KINDS, id="shared transaction", marks=pytest.mark.slow),
+        pytest.param(BATCH_KINDS, id="batches", marks=pytest.mark.slow),
+    ],
 )
 
 
@@ -26,12 +31,12 @@ def test_killed_at(point: Point, outside_each: Outside, folder: Path, seed: int)
     _killed_at(point, outside_each, folder, seed, KINDS, at=2 if point in GROUPED else 20)
 
 
-@pytest.mark.parametrize("point", [Point.MID_HANDLER, *COMMITTING])
+@pytest.mark.parametrize("point", [Point.BEFORE_COMMIT, Point.AFTER_COMMIT])
 @pytest.mark.parametrize("kinds", [SHARED_KINDS, BATCH_KINDS], ids=["shared transaction", "batches"])
 def test_killed_with_many_in_one_commit(
     point: Point, kinds: Sequence[str], outside_each: Outside, folder: Path, seed: int
 ) -> None:
-    _killed_at(point, outside_each, folder, seed, kinds, at=2 if point in COMMITTING else 20)
+    _killed_at(point, outside_each, folder, seed, kinds, at=2)
 
 
 def _killed_at(point: Point, outside: Outside, folder: Path, seed: int, kinds: Sequence[str], *, at: int) -> None:
