@@ -19,7 +19,9 @@ from benchmarks.rows import (
     insert,
     kafka,
     locks,
+    mariadb,
     memory,
+    mqtt,
     pickup,
     sockets,
     sqlite,
@@ -35,12 +37,14 @@ BENCHMARKS: dict[str, Callable[[Stand], Benchmark]] = {
     "pickup": pickup.benchmark,
     "idle": pickup.idle,
     "sqlite": sqlite.benchmark,
+    "mariadb": mariadb.benchmark,
     "size": claims.size,
     "sustained": claims.sustained,
     "memory": memory.benchmark,
     "sockets": sockets.benchmark,
     "kafka": kafka.benchmark,
     "activemq": activemq.benchmark,
+    "mqtt": mqtt.benchmark,
 }
 _DISTURBED = 0.15
 """Cores used by others from which on a figure may have suffered."""

@@ -1,7 +1,7 @@
 """Jobs a second through a handler that writes one row, when many jobs are one commit: a transaction shared job by job,
 and a batch in one call.
 
-Invariant: each job's effect, completion and history are in the same commit, behind its own fence, as when it runs alone.
+Invariant: each job's effect, completion and history are in one commit, behind its own fence, as when it runs alone.
 """
 
 from __future__ import annotations

@@ -16,17 +16,21 @@ from hub.resources import migrations_dir
 
 
 def benchmark(stand: Stand) -> Benchmark:
-    empty, inserts = stand.sizes.sqlite_empty, stand.sizes.sqlite_inserts
+    empty, inserts, grouped = stand.sizes.sqlite_empty, stand.sizes.sqlite_inserts, stand.sizes.grouped
     return Benchmark(
         name="sqlite",
         title="SQLite",
         contestants={
             "empty": lambda: _drained(stand, empty, "benchmark.empty", 100),
             "insert": lambda: _drained(stand, inserts, "benchmark.insert", 16),
+            "shared": lambda: _drained(stand, inserts, "benchmark.shared", 16),
+            "batch": lambda: _drained(stand, grouped, "benchmark.batch", 16),
         },
         lines=[
             Line(f"hub, empty handler, {empty:,} jobs", "empty", "rate", "jobs/s"),
             Line(f"hub, one INSERT, atomic, {inserts:,} jobs", "insert", "rate", "jobs/s", [Goal(at_least=2000)]),
+            Line(f"hub, one INSERT, shared transaction, {inserts:,} jobs", "shared", "rate", "jobs/s"),
+            Line(f"hub, batch handler, {grouped:,} jobs", "batch", "rate", "jobs/s", [Goal(at_least=40_000)]),
         ],
     )
 
@@ -38,7 +42,7 @@ def _drained(stand: Stand, jobs: int, handler: str, workers: int) -> Sample:
         path = folder / "hub.db"
         _fill(path, jobs, handler)
         figures = stand.measured("hub_jobs", jobs, url=f"sqlite:///{path}", jobs=jobs, workers=workers)
-        _verify(path, jobs, jobs if handler == "benchmark.insert" else 0)
+        _verify(path, jobs, 0 if handler == "benchmark.empty" else jobs)
         return figures
     finally:
         shutil.rmtree(folder)
