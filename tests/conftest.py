@@ -24,6 +24,7 @@ from tests.servers import (
     PostgresDatabases,
     PostgresService,
     Proxy,
+    RabbitMqService,
     RedisService,
     Service,
     Unavailable,
@@ -170,6 +171,17 @@ def kafka() -> Iterator[KafkaService]:
 def own_kafka() -> Iterator[KafkaService]:
     """A Kafka broker of this test alone, to be killed, frozen and restarted."""
     with _available(KafkaService) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[RabbitMqService]:
+    """A shared RabbitMQ broker with STOMP: a second opinion, asked where it is installed."""
+    try:
+        service = RabbitMqService()
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    with service:
         yield service
 
 

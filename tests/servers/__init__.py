@@ -12,6 +12,7 @@ from tests.servers.memcached import MemcachedService
 from tests.servers.mosquitto import MosquittoService
 from tests.servers.postgres import ExternalPostgres, PostgresDatabases, PostgresService
 from tests.servers.proxy import Direction, Moment, Proxy, Trigger
+from tests.servers.rabbitmq import RabbitMqService
 from tests.servers.redis import RedisService, SentinelService
 from tests.servers.service import Service, ServiceFailed, Unavailable, free_port
 
@@ -29,6 +30,7 @@ __all__ = [
     "PostgresDatabases",
     "PostgresService",
     "Proxy",
+    "RabbitMqService",
     "RedisService",
     "SentinelService",
     "Service",

@@ -7,6 +7,7 @@ reading from a connection that sends; were it the same one, the messages that wo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from hub.adapters.activemq import faults
 from hub.adapters.activemq.inbox import Inbox, Token
@@ -18,6 +19,9 @@ from hub.clock import Clock
 from hub.errors import HubError, Transient
 from hub.model import Outgoing
 from hub.ports import Delivery, Features
+
+_KEEPS: Final = "RabbitMQ"
+"""Keeps unacknowledged messages of a subscription for its connection when the subscription has ended."""
 
 
 class ActiveMqAdapter:
@@ -66,6 +70,9 @@ class ActiveMqAdapter:
         """Destinations as STOMP writes them (`/queue/orders`, `/topic/plant.>`). What stays is left alone; messages of
         a destination that goes, and were not acknowledged, go back to the broker."""
         link = self._connected()
+        if link.server.startswith(_KEEPS) and self._subscriptions.leaves(topics):
+            await self.connect()
+            link = self._connected()
         dropped = await self._subscriptions.change(link, topics, self._settings.receipt_timeout)
         self._inbox.expect(len(self._subscriptions.topics))
         self._inbox.forget(dropped)

@@ -12,7 +12,10 @@ from typing import Final
 from hub.adapters.activemq.settings import PORTS, Host
 from hub.errors import HubError, Permanent, Transient
 
-_REFUSED: Final = ("password is invalid", "access refused", "authentication failed", "login failed", "bad credentials")
+_REFUSED: Final = (
+    *("password is invalid", "access refused", "access denied", "authentication failed", "login failed"),
+    "bad credentials",
+)
 _FORBIDDEN: Final = ("not authorized", "access refused", "access_refused", "permission denied")
 
 

@@ -22,7 +22,7 @@ KEY: Final = "hub-key"
 MESSAGE_ID: Final = "hub-message-id"
 PROTOCOL: Final = "activemq"
 
-_INBOUND_FRAME: Final = frozenset(("subscription", "ack", "content-length", "destination"))
+_INBOUND_FRAME: Final = frozenset(("subscription", "ack", "content-length", "destination", "receipt"))
 
 # The frame's, the connection's or the broker's own: a message that came from elsewhere may bring them along.
 _OUTBOUND_FRAME: Final = frozenset(

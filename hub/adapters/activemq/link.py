@@ -28,11 +28,13 @@ OnEnd = Callable[[], None]
 
 
 class Link:
-    """`on_message` is called in the loop for each MESSAGE frame, `on_end` once, when the link has failed or closed."""
+    """`on_message` is called in the loop for each MESSAGE frame, `on_end` once, when the link has failed or closed.
+    `server` is what the broker calls itself."""
 
     def __init__(self, host: Host, settings: Settings, clock: Clock, on_message: OnMessage, on_end: OnEnd) -> None:
         self.host = host
         self.failure: HubError | None = None
+        self.server = ""
         self._settings = settings
         self._clock = clock
         self._on_message = on_message
@@ -42,7 +44,7 @@ class Link:
             context = settings.tls_context()
         except Rejected as error:
             raise Permanent(f"{error.field}: {error}") from error
-        self._wire = Wire(host, context, clock, settings.connect_timeout)
+        self._wire = Wire(host, settings.vhost, context, clock, settings.connect_timeout)
         self._connection = _Connection(self._wire)
         self._connection.set_listener("hub", _Listener(self._arrived))
         self._arrivals: deque[tuple[str, Frame | None]] = deque()
@@ -72,6 +74,7 @@ class Link:
             raise
         if self.failure is not None:
             raise self.failure
+        self.server = answer.headers.get("server", "")
         self._agree_on_heartbeats(answer.headers.get("heart-beat", "0,0"), beat)
 
     async def _dial(self, headers: dict[str, str]) -> None:

@@ -34,6 +34,10 @@ class Subscriptions:
     def has(self, subscription: str) -> bool:
         return subscription in self._known
 
+    def leaves(self, topics: Sequence[str]) -> bool:
+        """Whether reading these would end a subscription."""
+        return not self._ids.keys() <= set(topics)
+
     def clear(self) -> None:
         """The connection is gone, and they with it."""
         self._ids = {}

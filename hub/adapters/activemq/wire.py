@@ -34,10 +34,8 @@ _HEARTBEAT: Final = b"\n"
 class Wire(Transport):  # type: ignore[misc]  # stomp.py ships no types
     """One socket, dialled once. `heard` is when something came last, by the clock's monotonic; `fault` why it ended."""
 
-    def __init__(self, host: Host, tls: ssl.SSLContext | None, clock: Clock, timeout: float) -> None:
-        super().__init__(
-            [(host.name, host.port)], prefer_localhost=False, try_loopback_connect=False, auto_decode=False
-        )
+    def __init__(self, host: Host, vhost: str, tls: ssl.SSLContext | None, clock: Clock, timeout: float) -> None:
+        super().__init__([(host.name, host.port)], vhost=vhost, auto_decode=False)
         self.override_threading(_named_thread)
         self._host = host
         self._tls = tls

@@ -1,4 +1,4 @@
-"""ActiveMQ, spoken to by a STOMP client that is not the adapter's.
+"""ActiveMQ, and RabbitMQ's STOMP plug-in, spoken to by a STOMP client that is not the adapter's.
 
 A message's key travels in the header `hub-key`, beside `JMSXGroupID`: ActiveMQ shows a group to no STOMP client.
 """
@@ -14,21 +14,24 @@ import pytest
 
 from hub.ports import Features
 from tests.conformance.adapters.broker import Produced
-from tests.servers.activemq import PASSWORD, USER, ActiveMqService
+from tests.servers import ActiveMqService, RabbitMqService, rabbitmq
+from tests.servers.activemq import PASSWORD, USER
 from tests.servers.stomp_peer import StompPeer
 
 _numbers = itertools.count(1)
+ONE = {"activemq.prefetchSize": "1", "prefetch-count": "1"}
 
 
-class ActiveMq:
+class Stomp:
     """See tests.conformance.adapters.broker.Broker."""
 
     type = "activemq"
     features = Features(ordering=True, redelivery=True, headers=True, keys=True)
     loses_on_kill = False
 
-    def __init__(self, service: ActiveMqService, **settings: Any) -> None:
+    def __init__(self, service: ActiveMqService | RabbitMqService, login: tuple[str, str], **settings: Any) -> None:
         self._service = service
+        self._login = login
         self._settings = {"heartbeat": 1.0, "receipt_timeout": 10.0, **settings}
         self._producer: StompPeer | None = None
         self._open = AsyncExitStack()
@@ -51,7 +54,7 @@ class ActiveMq:
         """Acknowledged one by one, so that what was not read stays in the queue."""
         found: list[Produced] = []
         async with asyncio.timeout(timeout), self._peer() as peer:
-            await peer.subscribe(topic, ack="client-individual", headers={"activemq.prefetchSize": "1"})
+            await peer.subscribe(topic, ack="client-individual", headers=ONE)
             while len(found) < count:
                 frame = await peer.receive(timeout)
                 await peer.acknowledge(frame)
@@ -60,6 +63,9 @@ class ActiveMq:
         return found
 
     async def waiting(self, topic: str) -> int | None:
+        """Only ActiveMQ shows a queue to a client that takes nothing from it."""
+        if isinstance(self._service, RabbitMqService):
+            return None
         async with self._peer() as peer:
             return len(await peer.browse(topic))
 
@@ -78,8 +84,19 @@ class ActiveMq:
         await self._open.aclose()
 
     def _peer(self) -> StompPeer:
-        return StompPeer(self._service.port, USER, PASSWORD)
+        return StompPeer(self._service.port, *self._login)
 
 
-def make(request: pytest.FixtureRequest) -> ActiveMq:
+class ActiveMq(Stomp):
+    """ActiveMQ; `settings` go into the adapter's entry."""
+
+    def __init__(self, service: ActiveMqService, **settings: Any) -> None:
+        super().__init__(service, (USER, PASSWORD), **settings)
+
+
+def make(request: pytest.FixtureRequest) -> Stomp:
     return ActiveMq(request.getfixturevalue("own_activemq"))
+
+
+def make_rabbitmq(request: pytest.FixtureRequest) -> Stomp:
+    return Stomp(request.getfixturevalue("rabbitmq"), (rabbitmq.USER, rabbitmq.PASSWORD))

@@ -128,6 +128,26 @@ async def test_a_welcome_that_is_none_says_what_came_instead(welcome: bytes, rea
         await mes.close()
 
 
+async def test_the_log_in_names_a_virtual_host_that_every_broker_has_unless_told_otherwise() -> None:
+    hosts: list[str] = []
+
+    async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        frame = await read_frame(reader)
+        hosts.append(frame.headers["host"])
+        writer.write(WELCOME)
+        await reader.read()  # until it hangs up
+        writer.close()
+
+    server = await asyncio.start_server(note, "127.0.0.1", 0)
+    for vhost in (None, "plant"):
+        mes = adapter(f"stomp://127.0.0.1:{server.sockets[0].getsockname()[1]}", vhost=vhost)
+        await mes.connect()
+        await mes.close()
+    assert hosts == ["/", "plant"]
+    server.close()
+    await server.wait_closed()
+
+
 async def test_a_door_shut_without_a_word_is_most_likely_the_password() -> None:
     async def shut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\0")
