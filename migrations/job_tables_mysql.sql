@@ -319,7 +319,8 @@ CREATE TABLE IF NOT EXISTS job_limits (
     name       varchar(255) NOT NULL PRIMARY KEY,
     version    bigint       NOT NULL,
     state      mediumtext   NOT NULL,
-    modifiedon datetime(6)  NOT NULL DEFAULT (UTC_TIMESTAMP(6))
+    modifiedon datetime(6)  NOT NULL DEFAULT (UTC_TIMESTAMP(6)),
+    KEY job_limits_age (modifiedon)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 INSERT INTO hub_migrations (version, name) VALUES (4, 'limits') ON DUPLICATE KEY UPDATE version = hub_migrations.version;

@@ -344,6 +344,7 @@ CREATE TABLE IF NOT EXISTS job_limits (
     state      TEXT    NOT NULL,
     modifiedon TEXT    NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
 ) STRICT;
+CREATE INDEX IF NOT EXISTS job_limits_age ON job_limits (modifiedon);
 
 INSERT INTO hub_migrations (version, name) VALUES (4, 'limits') ON CONFLICT DO NOTHING;
 COMMIT;

@@ -12,6 +12,7 @@ CREATE TABLE IF NOT EXISTS job_limits (
     state      text         NOT NULL,
     modifiedon timestamptz  NOT NULL DEFAULT clock_timestamp()
 );
+CREATE INDEX IF NOT EXISTS job_limits_age ON job_limits (modifiedon);
 
 INSERT INTO hub_migrations (version, name) VALUES (4, 'limits') ON CONFLICT DO NOTHING;
 COMMIT;

@@ -38,6 +38,9 @@ BY_INDEX: dict[str, set[str]] = {
     "hollow": {"id"},
     "job": {"id"},
     "known": {"qj_dedupe"},
+    "limits_forget": {"job_limits_age"},
+    "limits_read": {"limit"},
+    "limits_write": set(),
     "list_dead": {"qj_dead"},
     "list_histories": {"history id", "id"},
     "list_jobs": {"id"},
@@ -97,9 +100,15 @@ INSERT INTO queue_jobs (handler, queue, statusid, leaseowner, leaseuntil, fence)
     SELECT 'h', 'default', 2, 'w1', now() + interval '30 s', 1 FROM generate_series(1, 200) n;
 INSERT INTO queue_jobs (handler, statusid, failure) SELECT 'h', 4, 'exhausted' FROM generate_series(1, 5000) n;
 INSERT INTO queue_jobs (handler, source, dedupekey) SELECT 'h', 's', n FROM generate_series(1, 5000) n;
+INSERT INTO job_limits (name, version, state) SELECT 'key:h:' || n, 1, '{}' FROM generate_series(1, 5000) n;
 """
 
-NAMES = {"queue_jobs_pkey": "id", "job_histories_pkey": "history id", "job_steps_pkey": "step"}
+NAMES = {
+    "queue_jobs_pkey": "id",
+    "job_histories_pkey": "history id",
+    "job_steps_pkey": "step",
+    "job_limits_pkey": "limit",
+}
 
 
 @pytest.fixture(scope="module")
@@ -234,6 +243,7 @@ def test_sqlite_goes_by_index(file: sqlite3.Connection, name: str) -> None:
         "sqlite_autoindex_queue_jobs_1": "id",
         "sqlite_autoindex_job_histories_1": "history id",
         "sqlite_autoindex_job_steps_1": "step",
+        "sqlite_autoindex_job_limits_1": "limit",
     }
     used = {word.rstrip(":") for line in lines if " INDEX " in line for word in line.split()}
     assert {autoindexes.get(word, word) for word in used} >= BY_INDEX[name], lines
