@@ -46,9 +46,9 @@ class Plant:
         self.file.write_text(json.dumps(document))
 
     @asynccontextmanager
-    async def member(self) -> AsyncIterator[Process]:
+    async def member(self, *words: str) -> AsyncIterator[Process]:
         """A hub that is connected."""
-        program = (sys.executable, "-m", "tests.integration.adapters.kafka_member", str(self.file))
+        program = (sys.executable, "-m", "tests.integration.adapters.kafka_member", str(self.file), *words)
         environment = {**os.environ, "DATABASE_URL": self.url}
         process = await asyncio.create_subprocess_exec(*program, cwd=ROOT, env=environment, stdout=PIPE)
         try:
@@ -163,3 +163,15 @@ async def test_a_hub_killed_again_and_again_takes_each_message_once(plant: Plant
     async with plant.member():
         await plant.settled()
     await plant.offsets_behind()
+
+
+async def test_without_the_place_in_the_database_there_are_duplicates(plant: Plant) -> None:
+    """The negative control: the same kills, and the oracle above would fail."""
+    async with plant.load():
+        for _ in range(4):
+            async with plant.member("forgetful") as victim:
+                await asyncio.sleep(0.7)
+                victim.kill()
+    async with plant.member("forgetful"):
+        with pytest.raises(AssertionError, match="duplicates"):
+            await plant.settled()
