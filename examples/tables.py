@@ -1,6 +1,6 @@
-"""The table of the examples, and a middleware that makes it when it is missing.
+"""The tables of the examples, and how they are made when they are missing.
 
-Invariant: the table is asked for until one transaction has found it there, made by a commit that came before; after
+Invariant: a table is asked for until one transaction has found it there, made by a commit that came before; after
 that a job pays one look into a set. A real application would bring its tables by its own migrations.
 """
 
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Column, Connection, DateTime, Float, MetaData, String, Table, inspect, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Column, Connection, DateTime, Float, Integer, MetaData, String, Table, inspect, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from hub import Job
 
@@ -27,33 +27,52 @@ orders = Table(
     Column("placedat", DateTime(timezone=True), nullable=False, index=True),
 )
 
+readings = Table(
+    "readings",
+    metadata,
+    Column("jobid", String(255), primary_key=True),
+    Column("sensor", String(64), nullable=False),
+    Column("celsius", Float, nullable=False),
+    Column("takenat", DateTime(timezone=True), nullable=False),
+)
+
+counts = Table(
+    "readings_counted",
+    metadata,
+    Column("sensor", String(64), primary_key=True),
+    Column("readings", Integer, nullable=False),
+)
+
 # Two jobs that find the table missing at the same moment would otherwise both create it, and one of them fail.
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('hub.examples'))")
 
-_found: WeakSet[AsyncEngine] = WeakSet()
+_found: WeakKeyDictionary[AsyncEngine, set[str]] = WeakKeyDictionary()
 
 
 async def with_orders(job: Job, next: Callable[[Job], Awaitable[Any]]) -> Any:
     """Middleware: the handler behind it finds the table `orders`."""
-    if job.db.engine not in _found:
-        await _find_or_make(job)
+    await have(job.db, orders)
     return await next(job)
 
 
-async def _find_or_make(job: Job) -> None:
-    if await job.db.run_sync(_is_there):
-        _found.add(job.db.engine)
+async def have(connection: AsyncConnection, table: Table) -> None:
+    """Make the table if it is missing; `connection` is that of a job or of a batch."""
+    found = _found.setdefault(connection.engine, set())
+    if table.name in found:
         return
-    if job.db.dialect.name in ("mysql", "mariadb"):
+    if await connection.run_sync(_is_there, table.name):
+        found.add(table.name)
+        return
+    if connection.dialect.name in ("mysql", "mariadb"):
         # There CREATE TABLE commits whatever transaction it is in, so it gets one of its own.
-        async with job.db.engine.begin() as apart:
-            await apart.run_sync(metadata.create_all)
+        async with connection.engine.begin() as apart:
+            await apart.run_sync(metadata.create_all, [table])
         return
-    if job.db.dialect.name == "postgresql":
-        await job.db.execute(_ONE_AT_A_TIME)
+    if connection.dialect.name == "postgresql":
+        await connection.execute(_ONE_AT_A_TIME)
     # In the job's own transaction: if the job fails, the table goes with it, and the next job makes it.
-    await job.db.run_sync(metadata.create_all)
+    await connection.run_sync(metadata.create_all, [table])
 
 
-def _is_there(connection: Connection) -> bool:
-    return inspect(connection).has_table(orders.name)
+def _is_there(connection: Connection, name: str) -> bool:
+    return inspect(connection).has_table(name)
