@@ -15,6 +15,7 @@ import pytest
 from hub import Hub, Job, handler
 from hub.adapters.signalr import SignalRAdapter
 from hub.config import build
+from hub.model import Outgoing
 from hub.testing import HubHarness
 
 ROOT = Path(__file__).parents[3]
@@ -95,6 +96,18 @@ async def serving(
     )  # fmt: skip
     async with Hub(configuration, handlers=[keep, publish]) as hub:
         yield Rig(hub)
+
+
+def outgoing(topic: str, payload: Any = None, **headers: str) -> Outgoing:
+    """A message as it leaves; `headers` without the prefix that ours have."""
+    return Outgoing(
+        id="1",
+        to="live",
+        topic=topic,
+        body=json.dumps(payload).encode(),
+        content_type="application/json",
+        headers={f"signalr-{name}": value for name, value in headers.items()},
+    )
 
 
 async def eventually(met: Callable[[], bool], timeout: float = 5.0) -> None:

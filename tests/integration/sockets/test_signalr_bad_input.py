@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from hub.model import Outgoing
-from tests.integration.sockets.rig import Rig, eventually, serving
+from tests.integration.sockets.rig import Rig, eventually, outgoing, serving
 from tests.integration.sockets.wire import HANDSHAKE, PATIENCE, RS, Wire, negotiate, packed, session, wire
 
 QUICK = {"handshake_timeout": "300ms", "client_timeout": "600ms", "keepalive": "150ms", "reconnect_window": "300ms"}
@@ -394,14 +393,10 @@ async def test_who_reads_too_slowly_is_dropped(sqlite_url: str) -> None:
         async with wire(hub.url, max_msg_size=0) as slow, wire(hub.url) as other:
             # The slow one reads nothing: what is sent fills the system's buffers, then the hub's own.
             for _ in range(200):
-                await hub.adapter.send(_outgoing("news", "x" * 60_000))
+                await hub.adapter.send(outgoing("news", "x" * 60_000))
                 if hub.adapter.connections == 1:
                     break
                 assert (await other.heard())["target"] == "news"
             assert hub.adapter.connections == 1
             await slow.gone()
         await goes_on(hub)
-
-
-def _outgoing(topic: str, payload: object) -> Outgoing:
-    return Outgoing(id="1", to="live", topic=topic, body=json.dumps(payload).encode(), content_type="application/json")

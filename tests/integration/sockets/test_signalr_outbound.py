@@ -1,7 +1,6 @@
 """What the hub sends: to whom, in what order, with what answer; by one instance or by several."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,21 +8,9 @@ from typing import Any
 import pytest
 
 from hub.errors import HubError, Permanent, Transient
-from hub.model import Outgoing
-from tests.integration.sockets.rig import Rig, eventually, serving
+from tests.integration.sockets.rig import Rig, eventually, outgoing, serving
 from tests.integration.sockets.wire import HANDSHAKE, RS, Wire, negotiate, session, wire
 from tests.servers import RedisService
-
-
-def outgoing(topic: str, payload: Any = None, **headers: str) -> Outgoing:
-    return Outgoing(
-        id="1",
-        to="live",
-        topic=topic,
-        body=json.dumps(payload).encode(),
-        content_type="application/json",
-        headers={f"signalr-{name}": value for name, value in headers.items()},
-    )
 
 
 @pytest.fixture
