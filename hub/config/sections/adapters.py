@@ -149,6 +149,33 @@ class SignalR(Adapter):
     reconnect_window: PositiveDuration = Field(default=15.0, description="How long a client may be away.")
 
 
+class SignalRGreeting(Section):
+    """An invocation by which a server is asked to send what is wanted."""
+
+    target: Text
+    arguments: Listed[Any] = ()
+
+
+class SignalRClient(Adapter):
+    type: Literal["signalr-client"]
+    url: Annotated[SecretUrl, Address(("http", "https"))] = Field(description="The hub's address at its server.")
+    token: SecretText | None = Field(default=None, description="The bearer token of the connection.")
+    protocol: Literal["json", "messagepack"] = "json"
+    greetings: Listed[SignalRGreeting] = Field(
+        default=(), description="What is invoked after each connect: joining a group, say."
+    )
+    negotiate: bool = Field(default=True, description="False: the WebSocket is opened at once, as some servers want.")
+    exclusive: bool = Field(
+        default=True, description="False: every instance reads, and what the server tells all comes once for each."
+    )
+    timeout: PositiveDuration = Field(default=30.0, description="For connecting, and for each invocation's end.")
+    keepalive: PositiveDuration = 15.0
+    server_timeout: PositiveDuration = Field(default=30.0, description="A server silent for so long is connected anew.")
+    max_message: Size = 1024 * 1024
+    inbox: Count = Field(default=1000, description="Calls that may wait here before the server is read no further.")
+    tls: Tls | None = None
+
+
 class SocketIo(Adapter):
     type: Literal["socketio"]
     path: UrlPath = "/socket.io"
@@ -205,6 +232,7 @@ ADAPTER_TYPES: dict[str, type[Adapter]] = {
     "mqtt": Mqtt,
     "activemq": ActiveMq,
     "signalr": SignalR,
+    "signalr-client": SignalRClient,
     "socketio": SocketIo,
     "http": HttpAdapter,
     "memory": Memory,
@@ -224,6 +252,7 @@ AnyAdapter = Annotated[
     | Annotated[Mqtt, Tag("mqtt")]
     | Annotated[ActiveMq, Tag("activemq")]
     | Annotated[SignalR, Tag("signalr")]
+    | Annotated[SignalRClient, Tag("signalr-client")]
     | Annotated[SocketIo, Tag("socketio")]
     | Annotated[HttpAdapter, Tag("http")]
     | Annotated[Memory, Tag("memory")]
