@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
+import msgspec
 import pytest
 
 from hub.ports import Features
@@ -96,6 +97,13 @@ class ActiveMq(Stomp):
 
 def make(request: pytest.FixtureRequest) -> Stomp:
     return ActiveMq(request.getfixturevalue("own_activemq"))
+
+
+def make_durable(request: pytest.FixtureRequest) -> Stomp:
+    """With a client id, which only one instance may have."""
+    found = ActiveMq(request.getfixturevalue("own_activemq"), client_id=f"hub-{os.getpid()}-{next(_numbers)}")
+    found.features = msgspec.structs.replace(found.features, exclusive=True)
+    return found
 
 
 def make_rabbitmq(request: pytest.FixtureRequest) -> Stomp:
