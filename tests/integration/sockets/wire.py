@@ -40,9 +40,9 @@ class Wire:
         said = {"type": 1, "target": target, "arguments": arguments, **more}
         await self.say(said if id is None else {**said, "invocationId": id})
 
-    async def heard(self) -> Any:
-        """The next message but pings, within PATIENCE. Raises Gone."""
-        async with asyncio.timeout(PATIENCE):
+    async def heard(self, patience: float = PATIENCE) -> Any:
+        """The next message but pings, within `patience` seconds. Raises Gone."""
+        async with asyncio.timeout(patience):
             while True:
                 while self._ready:
                     message = self._ready.pop(0)
