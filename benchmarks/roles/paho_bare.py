@@ -20,17 +20,17 @@ from benchmarks.roles.wire import Meter, Tally, Wire
 async def run(wire: Wire, *, port: int, client_id: str, topic: str, messages: int, receive_maximum: int) -> None:
     tally = Tally(messages)
     loop = asyncio.get_running_loop()
-    hit: Callable[[], object] = tally.hit
 
     def acknowledge(client: Client, _: Any, message: MQTTMessage) -> None:
         """Called in paho's own thread."""
         client.ack(message.mid, message.qos)
-        loop.call_soon_threadsafe(hit)
+        loop.call_soon_threadsafe(tally.hit)
 
     version = MQTTProtocolVersion.MQTTv5
     client = Client(CallbackAPIVersion.VERSION2, client_id, protocol=version, manual_ack=True)
     client.on_message = acknowledge
-    session = Properties(PacketTypes.CONNECT)
+    properties: Callable[[int], Any] = Properties
+    session = properties(PacketTypes.CONNECT)
     session.SessionExpiryInterval = 3600
     session.ReceiveMaximum = receive_maximum
     await wire.ready()

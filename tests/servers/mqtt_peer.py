@@ -15,6 +15,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 _numbers = itertools.count(1)
+_properties: Callable[[int], Any] = Properties
 
 
 class Heard(NamedTuple):
@@ -44,7 +45,7 @@ class Peer:
         self._client.on_publish = self._on_publish
         connected = threading.Event()
         self._client.on_connect = lambda *_: connected.set()
-        kept = Properties(PacketTypes.CONNECT)
+        kept = _properties(PacketTypes.CONNECT)
         kept.SessionExpiryInterval = 3600 if session else 0
         self._client.connect("127.0.0.1", port, clean_start=not session, properties=kept)
         self._client.loop_start()
@@ -62,7 +63,7 @@ class Peer:
 
     def publish(self, topic: str, *bodies: bytes, qos: int = 1, retain: bool = False, **properties: Any) -> None:
         """Send in this order; the broker has taken all of them when this returns."""
-        packed = Properties(PacketTypes.PUBLISH)
+        packed = _properties(PacketTypes.PUBLISH)
         for name, value in properties.items():
             setattr(packed, name, value)
         # What could not be sent now is queued and sent after the reconnection; `rc` does not count.
@@ -96,5 +97,5 @@ class Peer:
         found = message.properties.__dict__ if message.properties is not None else {}
         headers = {name.lower(): value for name, value in found.get("UserProperty", [])}
         with self._changed:
-            self.heard.append(Heard(message.topic, message.payload, message.retain, headers, dict(found)))
+            self.heard.append(Heard(message.topic, bytes(message.payload), message.retain, headers, dict(found)))
             self._changed.notify_all()

@@ -106,6 +106,11 @@ class Connection:
             self._lose("cancelled")
             raise
 
+    async def settled(self) -> None:
+        """Wait a moment for answers that are still to come. Raises nothing."""
+        if answers := list(self._waiting.values()):
+            await asyncio.wait(answers, timeout=CLOSE_TIMEOUT)
+
     async def close(self) -> None:
         """Say good-bye after all that is still to be written, as far as that goes in a moment. Raises nothing."""
         if self.fault is not None:

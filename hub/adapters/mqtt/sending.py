@@ -71,14 +71,16 @@ class Sender:
             raise refusals.publishing(reason, topic, self._settings)
 
     async def close(self) -> None:
-        """Harmless when nothing is open. Raises nothing."""
+        """What was sent may still get its receipt. Harmless when nothing is open. Raises nothing."""
         opening, self._opening = self._opening, None
         if opening is None:
             return
         opening.cancel()
         await asyncio.wait([opening])
         if not opening.cancelled() and opening.exception() is None:
-            await opening.result().close()
+            connection = opening.result()
+            await connection.settled()
+            await connection.close()
 
     async def _connected(self) -> Connection:
         """The connection; one attempt at it serves all who wait. Raises Transient, for a wrong password too: the

@@ -103,7 +103,8 @@ async def test_no_more_is_held_than_the_bound_whatever_the_broker_sends(own_mosq
             await plant.close()
         bodies = await numbered(peer, topic, 3000)
         async with connected(own_mosquitto, topic, client_id="bounded", receive_maximum=10) as plant:
-            found, most = [], 0
+            found: list[bytes] = []
+            most = 0
             while len(found) < 3000:
                 delivery = await one_delivery(plant)
                 await asyncio.sleep(0)  # a turn in which a broker that keeps to nothing would send more

@@ -5,6 +5,7 @@ import json
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,10 @@ async def test_others_see_a_hub_come_vanish_and_leave(
         assert [one.body for one in heard[-2:]] == [b"here", b"gone"]
 
 
+def has_received(bench: Bench, count: int) -> bool:
+    return bench.state.received >= count
+
+
 # --- falls -----------------------------------------------------------------------------------------------------------
 
 
@@ -129,9 +134,7 @@ async def test_a_broker_restarted_under_load_loses_nothing(own_mosquitto: Mosqui
 
             loading = asyncio.create_task(asyncio.to_thread(load))
             for received in (500, 1500, 3000):
-                await eventually(
-                    lambda so_far=received: bench.state.received >= so_far, lambda: str(bench.state.view())
-                )
+                await eventually(partial(has_received, bench, received), lambda: str(bench.state.view()))
                 await asyncio.to_thread(own_mosquitto.restart)
             await loading
         await bench.has(range(5000))

@@ -167,3 +167,12 @@ async def test_what_was_acknowledged_to_us_is_there_and_the_rest_says_so(own_mos
         assert len(sent) >= 500
         await plant.close()
         await asyncio.to_thread(peer.wait_until, lambda heard: sent <= {one.body for one in heard})
+
+
+async def test_closing_waits_for_the_receipts_of_what_was_sent(mosquitto: MosquittoService) -> None:
+    plant = adapter(mosquitto)
+    await plant.send(outgoing("a"))
+    sending_all = [asyncio.create_task(plant.send(outgoing("a"))) for _ in range(10)]
+    await asyncio.sleep(0)  # they are under way now
+    await plant.close()
+    assert await asyncio.gather(*sending_all) == [None] * 10
