@@ -15,7 +15,6 @@ from aiokafka import TopicPartition, errors
 from hub.adapters.kafka.assignment import Assignment
 from hub.adapters.kafka.committer import Committer
 from hub.adapters.kafka.control import Control
-from hub.adapters.kafka.partition import Partition
 from hub.adapters.kafka.placement import Placement
 from hub.adapters.kafka.record import message_of
 from hub.errors import Transient
@@ -140,7 +139,7 @@ class Fetcher:
                 self._placement.rename(fresh, one.topic_id, found.generation)
                 one = fresh
             one.position = one.reached = found.position
-            self._seek(one)
+            one.seek(self._consumer)
             if found.alarm is not None:
                 self._alarm(found.alarm)
 
@@ -155,7 +154,7 @@ class Fetcher:
             return
         for one in unplaced:
             if one.live and one.position is not None:
-                self._seek(one)
+                one.seek(self._consumer)
                 if one.known:
                     self._committer.note(one.tp, one.position, one.stream)
                 _log.info("reading goes on", adapter=self._name, partition=str(one), offset=one.position)
@@ -163,7 +162,3 @@ class Fetcher:
             self._alarm(alarm)
         if all(one.position is None for one in unplaced):
             await asyncio.sleep(RETRY)  # their topics are gone; a rebalance takes them away
-
-    def _seek(self, one: Partition) -> None:
-        if one.live and one.current and not self.stopping:
-            self._consumer.seek(one.tp, one.position)

@@ -7,6 +7,7 @@ it is handed out or committed any more; a partition that is assigned again is a 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from aiokafka import TopicPartition
 
@@ -70,6 +71,12 @@ class Partition:
         self.bytes += sum(len(message.body) for message in messages)
         self.position = self.reached = offsets[-1] + 1
         self.since = None
+
+    def seek(self, consumer: Any) -> None:
+        """Let aiokafka go on at `position`. Between a change of topics and the next assignment it has no partitions,
+        and ours are placed anew after that."""
+        if self.live and self.current and self.tp in consumer.assignment():
+            consumer.seek(self.tp, self.position)
 
     def take(self, limit: int) -> Delivery:
         """The next delivery; the one before it has come back."""

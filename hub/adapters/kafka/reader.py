@@ -123,9 +123,8 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         one = self._assignment.back(delivery)
         if one is not None and delivery.cursor is not None:
             one.rewind(delivery.cursor.first if position is None else position)
-            if one.current:
-                self._consumer.seek(one.tp, one.position)
-                self._assignment.room.set()
+            one.seek(self._consumer)
+            self._assignment.room.set()
 
     async def check(self) -> None:
         """Look how much waits. Raises Transient for a consumer that gets nothing although something is there."""
@@ -142,8 +141,10 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
     def lag(self) -> Mapping[str, int]:
         """Messages at the broker that the hub has not taken, by `topic/partition`."""
         found = {}
+        assigned = self._consumer.assignment()
         for one in self._assignment.placed():
-            end = max(self._consumer.highwater(one.tp) or 0, self._ends.get(one.tp, 0))
+            seen = self._consumer.highwater(one.tp) if one.tp in assigned else None
+            end = max(seen or 0, self._ends.get(one.tp, 0))
             found[str(one)] = max(0, end - one.reached) + one.waiting
         return found
 
