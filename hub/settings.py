@@ -123,6 +123,7 @@ def engine_settings(
             max_retries=jobs.max_retries,
             max_crashes=jobs.max_crashes,
             history_input=jobs.history_input,
+            ageing={name: queue.ageing for name, queue in jobs.queues.items() if queue.ageing is not None},
         ),
         pool=PoolSettings(
             workers=jobs.resolved_workers,

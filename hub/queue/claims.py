@@ -7,7 +7,7 @@ ordering key arrival alone.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from time import monotonic
 from typing import Any
 
@@ -16,13 +16,17 @@ import msgspec
 from hub.db.statement import load
 from hub.model import Claim
 from hub.ports import Database, Defaults, Row
+from hub.queue.ageing import SHARE, Ageing, Head
 from hub.queue.floors import Floors
+
+_HIGHEST = 2**31 - 1
 
 
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`owner` names this instance in leases and histories; `lease` in seconds; `history_input` in characters, 0 = off.
 
-    `run` is how many jobs of one ordering key a claim may take at once.
+    `run` is how many jobs of one ordering key a claim may take at once. `ageing`: queue → seconds for which a waiting
+    job gains one priority; rows that name no queue age as those of 'default'.
     """
 
     owner: str
@@ -31,6 +35,7 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_crashes: int = 2
     history_input: int = 65536
     run: int = 50
+    ageing: Mapping[str, float] = {}
 
 
 class Claimed(msgspec.Struct, frozen=True):
@@ -53,23 +58,58 @@ class Claims:
         # The other databases clean their indexes up as they are read, or have one writer alone.
         self._heads = load("hub.queue", database.dialect, "heads") if "floors" in self._claim.scalars else None
         self._floors: defaultdict[str, Floors] = defaultdict(Floors)
+        self._aged = load("hub.queue", database.dialect, "aged")
+        self._ageing = {queue: Ageing(span) for queue, span in settings.ageing.items()}
+        if "default" in settings.ageing:
+            self._ageing[""] = Ageing(settings.ageing["default"])
 
     async def claim(self, queue: str, limit: int) -> Claimed:
         """Take up to `limit` jobs of a queue ('' = rows that name none), and the rest of their keys' runs."""
+        ageing = self._ageing.get(queue)
+        if ageing is None:
+            return await self._claim_plainly(queue, limit)
+        if ageing.stale(began := monotonic()):
+            heads = await self._database.run(self._aged, queue=queue)
+            now = monotonic()
+            ageing.learn((Head(row[0], row[1], float(row[2])) for row in heads), now, now - began)
+        if ageing.first is None:
+            return await self._claim_plainly(queue, limit)
+        aged = await self._claim_from(queue, max(1, limit // SHARE), ageing.first)
+        if (left := limit - aged.met) <= 0:
+            return aged
+        rest = await self._claim_plainly(queue, left)
+        return Claimed(aged.claims + rest.claims, aged.met + rest.met)
+
+    async def _claim_from(self, queue: str, limit: int, head: Head) -> Claimed:
+        """Begin with the priority of `head`, whatever waits above it."""
+        if self._heads is not None:
+            scalars: dict[str, Any] = {"priorities": [head.priority], "floors": [head.place]}
+        else:
+            scalars = {"ceiling": head.priority}
+        return _claimed(await self._run(queue, limit, scalars))
+
+    async def _claim_plainly(self, queue: str, limit: int) -> Claimed:
         floors = self._floors[queue]
         rows = await self._rows(queue, limit, floors)
         if floors.wanted and len(rows) < limit:  # something may lie below them
             rows += await self._rows(queue, limit - len(rows), None)
-        taken = _in_order([row for row in rows if row[0]])
-        return Claimed([Claim(*row[2:]) for row in taken], len(rows))
+        return _claimed(rows)
 
     async def _rows(self, queue: str, limit: int, floors: Floors | None) -> list[Row]:
-        settings = self._settings
-        scalars: dict[str, Any] = {}
+        scalars: dict[str, Any] = {"ceiling": _HIGHEST}
         if self._heads is not None:
-            scalars["priorities"], scalars["floors"] = await self._places(queue, floors)
+            priorities, places = await self._places(queue, floors)
+            scalars = {"priorities": priorities, "floors": places}
         began = monotonic()
-        rows = await self._database.run(
+        rows = await self._run(queue, limit, scalars)
+        if self._heads is not None and floors is not None:
+            now = monotonic()
+            floors.claimed(_met(rows), full=len(rows) >= limit, now=now, took=now - began)
+        return list(rows)
+
+    async def _run(self, queue: str, limit: int, scalars: dict[str, Any]) -> list[Row]:
+        settings = self._settings
+        return await self._database.run(
             self._claim,
             queue=queue,
             limit=limit,
@@ -81,10 +121,6 @@ class Claims:
             retries=self._retries,
             **scalars,
         )
-        if self._heads is not None and floors is not None:
-            now = monotonic()
-            floors.claimed(_met(rows), full=len(rows) >= limit, now=now, took=now - began)
-        return list(rows)
 
     async def _places(self, queue: str, floors: Floors | None) -> tuple[list[int] | None, list[int] | None]:
         """Priorities and floors for a claim, asked for anew when they are due; (None, None): it goes without."""
@@ -95,6 +131,10 @@ class Claims:
             now = monotonic()
             floors.learn(((row[0], row[1]) for row in heads), now, now - began)
         return floors.arrays()
+
+
+def _claimed(rows: list[Row]) -> Claimed:
+    return Claimed([Claim(*row[2:]) for row in _in_order([row for row in rows if row[0]])], len(rows))
 
 
 def _met(rows: Iterable[Any]) -> list[tuple[int, int]]:

@@ -24,6 +24,7 @@ from tests.servers import PostgresDatabases
 SQL = Path(__file__).parents[3] / "hub" / "queue" / "sql"
 
 BY_INDEX: dict[str, set[str]] = {
+    "aged": {"qj_claim"},
     "cancel": {"id"},
     "claim": {"qj_claim", "qj_key", "qj_keyslot"},
     "complete": {"id"},
@@ -73,7 +74,7 @@ VALUES: dict[str, Any] = {
     "retries": "{}", "executedby": "w1", "history_input": 100, "id": "x", "fence": 1, "name": "n", "result": "r",
     "max_crashes": 2, "after": "", "reason": "r", "actor": "a", "cut": 100, "most": 1000, "seconds": 86400.0,
     "days": 90.0, "failed": True, "dedupe_retention": 604800.0, "notify": True, "job_id": "x",
-    "priorities": None, "floors": None,
+    "priorities": None, "floors": None, "ceiling": 2**31 - 1,
     "status": None, "handler": None, "protocol": None, "since": None, "cursor": None, "failure": None,
 }  # fmt: skip
 
@@ -255,5 +256,5 @@ def test_sqlite_goes_by_index(file: sqlite3.Connection, name: str) -> None:
 
 def test_a_claim_on_sqlite_sorts_nothing(file: sqlite3.Connection) -> None:
     (plan,) = query_plan(file, load("hub.queue", "sqlite", "claim"))
-    assert "SEARCH queue_jobs USING INDEX qj_claim (<expr>=?)" in plan
+    assert "SEARCH queue_jobs USING INDEX qj_claim (<expr>=? AND priority<?)" in plan
     assert not [line for line in plan if "ORDER BY" in line]

@@ -6,8 +6,10 @@
 -- live row is taken, and holds the key's slot until its end; any other is parked (gate 1) until the release after a
 -- finish opens it. The keys are looked at after the lock, by a statement that sees what was committed before it.
 -- Rows that others had locked are answered too, as not taken: there is more to claim.
+-- :ceiling leaves out what is above it, for a claim that begins with what has aged (hub/queue/ageing.py).
 -- Plan: qj_claim alone, then the primary key.
-SELECT seq FROM queue_jobs FORCE INDEX (qj_claim) WHERE openqueue = :queue ORDER BY priority DESC, seq LIMIT :twice
+SELECT seq FROM queue_jobs FORCE INDEX (qj_claim) WHERE openqueue = :queue AND priority <= :ceiling
+ORDER BY priority DESC, seq LIMIT :twice
 ----
 (SELECT j.seq
  FROM JSON_TABLE(:firstrows, '$[*]' COLUMNS (seq bigint PATH '$[0]')) c

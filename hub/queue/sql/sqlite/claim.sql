@@ -3,10 +3,11 @@
 -- Rows without an ordering key are simply taken. Of a key only its first live row is taken, and holds the key's slot
 -- until its end; any other row of the key met on the way is parked (gate 1) until the release after a finish opens it.
 -- One writer has the file: nothing can change between the look and the write, and one job of a key at a time is enough.
+-- :ceiling leaves out what is above it, for a claim that begins with what has aged (hub/queue/ageing.py).
 -- Plan: qj_claim (queue, priority, seq), then the rowid.
 WITH candidate AS MATERIALIZED (
     SELECT seq, orderingkey AS k, handler FROM queue_jobs
-    WHERE COALESCE(queue, '') = :queue
+    WHERE COALESCE(queue, '') = :queue AND priority <= :ceiling
       AND active AND statusid IN (0, 1, 5, 7) AND (gate = 3 OR gate = 0 AND scheduledat IS NULL)
     ORDER BY priority DESC, seq LIMIT :limit
 ), handler_queue AS MATERIALIZED (
