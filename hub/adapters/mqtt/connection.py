@@ -17,14 +17,14 @@ from typing import Any
 import msgspec
 from paho.mqtt.client import Client as PahoClient
 from paho.mqtt.client import ConnectFlags, DisconnectFlags, MQTTMessageInfo
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from hub.adapters.mqtt import refusals
-from hub.adapters.mqtt.packets import Arrived, Malformed, read_publish
+from hub.adapters.mqtt.client import Client, Receive, dial, make_client, shut
+from hub.adapters.mqtt.packets import Arrived
 from hub.adapters.mqtt.settings import MqttSettings
 from hub.errors import HubError, Permanent, Transient
 
@@ -34,13 +34,9 @@ CLOSE_TIMEOUT = 2.0
 _TURN = 64
 """Packets read before the loop gets on with something else."""
 _PINGREQ, _DISCONNECT = b"\xc0\x00", b"\xe0\x00"
-_FOREVER = 0xFFFF_FFFF
 
 Answer = asyncio.Future[list[ReasonCode]]
 """The broker's reason codes; fails with Transient when the connection is lost before they come."""
-Receive = Callable[[Arrived], None]
-properties_of: Callable[[int], Any] = Properties
-"""paho's properties of a type of packet: attributes by name, checked when they are set."""
 
 
 class Granted(msgspec.Struct, frozen=True):
@@ -49,23 +45,6 @@ class Granted(msgspec.Struct, frozen=True):
     session_present: bool
     receive_maximum: int
     maximum_packet: int | None
-
-
-class _Client(PahoClient):
-    """paho, but for what it does with a PUBLISH: see `packets`."""
-
-    receive: Receive | None = None
-
-    def _handle_publish(self) -> MQTTErrorCode:
-        try:
-            arrived = read_publish(
-                self._in_packet["command"], self._in_packet["packet"], self._protocol == MQTTProtocolVersion.MQTTv5
-            )
-        except Malformed:
-            return MQTTErrorCode.MQTT_ERR_PROTOCOL
-        if self.receive is not None:
-            self.receive(arrived)
-        return MQTTErrorCode.MQTT_ERR_SUCCESS
 
 
 class Connection:
@@ -93,7 +72,7 @@ class Connection:
     async def open(self) -> Granted:
         """Connect, and wait for the broker's consent. Raises Transient and Permanent; nothing is left open then."""
         try:
-            await self._dial()
+            await dial(self._client, self._settings, CONNECT_TIMEOUT, session=self._receive is not None)
             self._attach()
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 return await self._granted
@@ -200,27 +179,9 @@ class Connection:
 
     # --- making it --------------------------------------------------------------------------------------------------
 
-    def _make_client(self) -> _Client:
-        settings, keeps = self._settings, self._receive is not None and self._settings.expiry_seconds > 0
-        client = _Client(
-            CallbackAPIVersion.VERSION2,
-            self.client_id,
-            clean_session=None if settings.five else not keeps,
-            protocol=MQTTProtocolVersion.MQTTv5 if settings.five else MQTTProtocolVersion.MQTTv311,
-            transport="tcp" if settings.address.path is None else "websockets",
-            reconnect_on_failure=False,
-            manual_ack=True,
-        )
+    def _make_client(self) -> Client:
+        client = make_client(self._settings, self.client_id, session=self._receive is not None)
         client.receive = self._received
-        client.connect_timeout = CONNECT_TIMEOUT
-        client.max_inflight_messages = 0  # bounded by whoever sends, to what the broker takes
-        username, password = settings.credentials
-        if username is not None or password is not None:
-            client.username_pw_set(username or "", password)
-        if settings.address.path is not None:
-            client.ws_set_options(settings.address.path)
-        if self._receive is not None and (will := settings.will) is not None:
-            client.will_set(will.topic, will.payload, will.qos, will.retain)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
@@ -229,34 +190,6 @@ class Connection:
         client.on_socket_register_write = lambda *_: self._want_write(True)
         client.on_socket_unregister_write = lambda *_: self._want_write(False)
         return client
-
-    async def _dial(self) -> None:
-        """The connection itself, names, TLS and websocket included, in a thread: all of these block."""
-        settings, address = self._settings, self._settings.address
-        if address.secure:
-            self._client.tls_set_context(settings.tls_context())
-        options: dict[str, Any] = {"keepalive": settings.keepalive_seconds}
-        if settings.five:
-            options |= {"clean_start": self._receive is None, "properties": self._properties()}
-        dialling = self._loop.run_in_executor(None, lambda: self._client.connect(address.host, address.port, **options))
-        try:
-            await asyncio.shield(dialling)
-        except asyncio.CancelledError:
-            dialling.add_done_callback(self._dialled_for_nobody)
-            raise
-        except (OSError, ValueError) as error:
-            raise refusals.unreachable(error, settings) from error
-
-    def _dialled_for_nobody(self, dialling: asyncio.Future[MQTTErrorCode]) -> None:
-        dialling.exception()
-        self._shut()
-
-    def _properties(self) -> Any:
-        properties = properties_of(PacketTypes.CONNECT)
-        if self._receive is not None:
-            properties.SessionExpiryInterval = self._settings.expiry_seconds
-            properties.ReceiveMaximum = self._settings.receive_maximum
-        return properties
 
     def _attach(self) -> None:
         sock = self._client.socket()
@@ -421,6 +354,4 @@ class Connection:
         return fault
 
     def _shut(self) -> None:
-        sock = self._client.socket()
-        if sock is not None:
-            sock.close()
+        shut(self._client)

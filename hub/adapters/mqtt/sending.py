@@ -15,7 +15,8 @@ from paho.mqtt.exception import MQTTException
 from paho.mqtt.packettypes import PacketTypes
 
 from hub.adapters.mqtt import packets, refusals
-from hub.adapters.mqtt.connection import ANSWER_TIMEOUT, Connection, Granted, properties_of
+from hub.adapters.mqtt.client import properties_of
+from hub.adapters.mqtt.connection import ANSWER_TIMEOUT, Connection, Granted
 from hub.adapters.mqtt.settings import MqttSettings
 from hub.errors import Permanent, Transient
 from hub.model import Outgoing
