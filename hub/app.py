@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, Unpack
 
+from hub.api.services import ApiServices
 from hub.cache import open_backplane
 from hub.clock import Clock, SystemClock
 from hub.config import Configuration, load
@@ -46,7 +48,15 @@ from hub.settings import (
     scheduler_settings,
     schedules_of,
 )
-from hub.surface import adapter_kinds, make_adapters, make_outlets, open_http, open_intake, warn_of_unbuilt
+from hub.surface import (
+    adapter_kinds,
+    make_adapters,
+    make_outlets,
+    open_http,
+    open_intake,
+    open_services,
+    warn_of_unbuilt,
+)
 from hub.telemetry import Metrics, NoMetrics, get_logger
 from hub.version import version
 from hub.workflows.definition import Workflow
@@ -88,19 +98,21 @@ class Hub:
         url = configuration.database.url.get_secret_value()
         settings = database_settings(configuration, exclusive="worker" in self.roles)
         self.database: Database = open_database(url, settings, self.clock)
-        self.adapters = make_adapters(
-            configuration,
-            self.database,
-            self.clock,
-            self.instance,
+        self.make_adapters = partial(
+            make_adapters,
+            database=self.database,
+            clock=self.clock,
+            instance=self.instance,
             backplane=open_backplane(cache_settings(configuration), self.clock),
-            follow=lambda job: follow(self.records, job),
+            follow=self._follow,
         )
+        """The adapters of a configuration (`only`: of these names), for this hub."""
+        self.adapters = self.make_adapters(configuration)
         self.registry = collect(configuration, handlers)
         catalog = catalog_of(configuration, self.registry, workflows)
-        outlets: dict[str, Outlet] = {}
+        self.outlets: dict[str, Outlet] = {}
         self.outbound = Outbound(configuration, self.clock)
-        self.registry.add(*publish.handlers(outlets), *http_request.handlers(self.outbound.make))
+        self.registry.add(*publish.handlers(self.outlets), *http_request.handlers(self.outbound.make))
         self.sharing = Sharing(
             cache_settings(configuration), self.instance, self.clock, notify=self.database.dialect != "postgresql"
         )
@@ -123,8 +135,7 @@ class Hub:
             owner=self.instance,
         )
         self.supervisor = Supervisor(self.adapters, adapter_kinds(configuration), parts)
-        outlets.update(make_outlets(self.adapters, self.supervisor, self.clock))
-        outlets.update(self.outbound.outlets)
+        self.outlets.update(make_outlets(self.adapters, self.supervisor, self.clock), **self.outbound.outlets)
         self.records = Records(
             self.database,
             self.engine.store,
@@ -155,7 +166,9 @@ class Hub:
         self._since = self.clock.monotonic()
         self.addresses: list[str] = []
         self.intake: Intake | None = None
-        """Once started: its `table` may be replaced; then tell `supervisor.changed()`."""
+        self.services: ApiServices | None = None
+        self.last_edit: Callable[[], object] = lambda: None
+        """What came of the last edit of the file, for the API: set by whoever watches it."""
         self.stopping = False
 
     @classmethod
@@ -197,7 +210,9 @@ class Hub:
             self._hear_of_schedules()
             starting.push_async_callback(self.scheduler.stop)
             intake = self.intake = open_intake(self)
-            server = open_http(self, intake) if {"adapters", "api"} & set(self.roles) else None
+            services = self.services = open_services(self, intake)
+            services.reloaded = lambda: self.last_edit()
+            server = open_http(self, services) if {"adapters", "api"} & set(self.roles) else None
             starting.push_async_callback(self.supervisor.stop)
             if {"adapters", "worker"} & set(self.roles):
                 await self.supervisor.start(intake, read="adapters" in self.roles)
@@ -288,6 +303,9 @@ class Hub:
         if not await self.engine.store.reachable():
             found.append("the database is away")
         return list(dict.fromkeys(found))
+
+    def _follow(self, job_id: str) -> AsyncGenerator[Mapping[str, Any], None]:
+        return follow(self.records, job_id)
 
     def _hear_of_schedules(self) -> None:
         channels = self.sharing.channels

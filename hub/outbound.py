@@ -13,35 +13,39 @@ from hub.adapters.http.destination import Destination, DestinationSettings, iden
 from hub.adapters.http.guard import Guard
 from hub.clock import Clock
 from hub.config import Configuration
+from hub.config.sections import server as config
 from hub.errors import Permanent
 from hub.handlers.outlet import Outlet
 from hub.ports import HttpRequest
 
 
 class Outbound:
-    """`outlets`: the destinations by name, as `publish` sends to them."""
+    """`outlets`: the destinations by name, as `publish` sends to them; the same mapping for good."""
 
     def __init__(self, configuration: Configuration, clock: Clock) -> None:
         """Raises Rejected for a secret that cannot sign."""
         limits = configuration.http.outbound
         self._client = HttpClient(Guard(limits.allowed_hosts, limits.allowed_networks))
-        self._destinations = {
-            name: Destination(
-                name,
-                DestinationSettings(
-                    url=one.url.get_secret_value(),
-                    secret=one.secret.get_secret_value() if one.secret is not None else None,
-                    headers={header: value.get_secret_value() for header, value in one.headers.items()},
-                    method=one.method,
-                    timeout=one.timeout,
-                    connect_timeout=one.connect_timeout,
-                ),
-                self._client,
-                clock,
-            )
-            for name, one in configuration.destinations.items()
+        self._clock = clock
+        self._settings: dict[str, DestinationSettings] = {}
+        self._destinations: dict[str, Destination] = {}
+        self.outlets: dict[str, Outlet] = {}
+        self.follow(configuration)
+
+    def follow(self, configuration: Configuration) -> None:
+        """Know these destinations from now on; one that did not change keeps its circuit. Raises Rejected, with
+        nothing changed."""
+        settings = {name: _settings(one) for name, one in configuration.destinations.items()}
+        made = {
+            name: Destination(name, one, self._client, self._clock)
+            for name, one in settings.items()
+            if one != self._settings.get(name)
         }
-        self.outlets = {name: Outlet(destination, clock) for name, destination in self._destinations.items()}
+        for name in self._settings.keys() - settings.keys():
+            del self._destinations[name], self.outlets[name]
+        for name, destination in made.items():
+            self._destinations[name], self.outlets[name] = destination, Outlet(destination, self._clock)
+        self._settings = settings
 
     async def make(self, request: HttpRequest) -> Any:
         """See hub.ports.MakeRequest."""
@@ -63,3 +67,14 @@ class Outbound:
 
     async def stop(self) -> None:
         await self._client.close()
+
+
+def _settings(one: config.Destination) -> DestinationSettings:
+    return DestinationSettings(
+        url=one.url.get_secret_value(),
+        secret=one.secret.get_secret_value() if one.secret is not None else None,
+        headers={header: value.get_secret_value() for header, value in one.headers.items()},
+        method=one.method,
+        timeout=one.timeout,
+        connect_timeout=one.connect_timeout,
+    )

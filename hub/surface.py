@@ -19,14 +19,15 @@ from hub.clock import Clock
 from hub.config import Configuration
 from hub.config.revealed import revealed
 from hub.db.tokens import TokenStore
+from hub.errors import Rejected
 from hub.handlers.outlet import Outlet
 from hub.handlers.registry import Registry
+from hub.ingest.cursors import Cursors
 from hub.ingest.intake import Intake
 from hub.ingest.pressure import Pressure, PressureLimits
 from hub.ingest.route import RouteTable
 from hub.ingest.supervisor import Supervisor, sends
 from hub.ports import Adapter, Backplane, Context, Database, Follow, Identity
-from hub.queue.cursors import Cursors
 from hub.queue.engine import Engine
 from hub.queue.records import Records
 from hub.telemetry import Metrics, get_logger
@@ -65,14 +66,17 @@ def make_adapters(
     *,
     backplane: Backplane | None = None,
     follow: Follow | None = None,
+    only: Collection[str] | None = None,
 ) -> dict[str, Adapter]:
-    """The enabled adapters by name, connected to nothing yet. Raises Rejected."""
+    """The enabled adapters by name (of these names), connected to nothing yet. Raises Rejected."""
     cursors = Cursors(database)
     identify = _identifier(configuration, database, clock)
     cache = configuration.cache
     url = cache.url.get_secret_value() if cache is not None and cache.adapter == "redis" and cache.url else None
     made = {}
     for name, kind in adapter_kinds(configuration).items():
+        if only is not None and name not in only:
+            continue
         context = Context(
             clock=clock,
             instance=instance,
@@ -102,7 +106,7 @@ def make_outlets(adapters: Mapping[str, Adapter], supervisor: Supervisor, clock:
     for name, adapter in adapters.items():
         if sends(adapter):
             state = supervisor.states[name]
-            outlets[name] = Outlet(adapter, clock, state.is_ready)
+            outlets[name] = Outlet(adapter, clock, state.is_ready, state.is_elsewhere)
             state.published = outlets[name].receipts
     return outlets
 
@@ -123,26 +127,28 @@ def _identifier(
     return identify
 
 
+def compile_routes(configuration: Configuration, registry: Registry) -> RouteTable:
+    """The routes, ready for messages. Raises Rejected for one that cannot be."""
+    kinds = {name: adapter.type for name, adapter in configuration.adapters.items() if adapter.enabled}
+    try:
+        return RouteTable.compile(configuration.routes, kinds, registry.queues())
+    except ValueError as error:
+        raise Rejected(str(error), field="routes") from error
+
+
 def open_intake(hub: Served) -> Intake:
     """The way in, for every adapter of the hub."""
-    configuration = hub.configuration
-    http = configuration.http
-    table = RouteTable.compile(
-        configuration.routes,
-        {name: adapter.type for name, adapter in configuration.adapters.items() if adapter.enabled},
-        hub.registry.queues(),
-    )
+    http = hub.configuration.http
+    table = compile_routes(hub.configuration, hub.registry)
     limits = PressureLimits(high_water=http.high_water)
     pressure = Pressure(hub.engine.commit, lambda: hub.records.depth(http.high_water + 1), hub.clock, limits)
     return Intake(table, pressure, hub.clock, max_depth=http.max_depth, metrics=hub.metrics)
 
 
-def open_http(hub: Served, intake: Intake) -> HttpServer:
-    """The server of a hub's port, not started yet."""
-    configuration = hub.configuration
-    http = configuration.http
-    services = ApiServices(
-        configuration=configuration,
+def open_services(hub: Served, intake: Intake) -> ApiServices:
+    """What the API of a hub stands on."""
+    return ApiServices(
+        configuration=hub.configuration,
         intake=intake,
         records=hub.records,
         store=hub.engine.store,
@@ -157,6 +163,12 @@ def open_http(hub: Served, intake: Intake) -> HttpServer:
         tokens=TokenStore(hub.database),
         adapters=hub.supervisor.view,
     )
+
+
+def open_http(hub: Served, services: ApiServices) -> HttpServer:
+    """The server of a hub's port, not started yet."""
+    configuration = hub.configuration
+    http = configuration.http
     app = build_application(services, webhooks="adapters" in hub.roles, api="api" in hub.roles)
     if "adapters" in hub.roles:
         hub.supervisor.mount(app)

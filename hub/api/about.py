@@ -67,7 +67,10 @@ class About:
         return web.Response(body=text, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
 
     async def configuration(self, request: web.Request, caller: Caller) -> web.Response:
-        return json_answer(masked(self._services.configuration))
+        """What is in force, with every default; `$reload` tells of the last edit of the file, if there was one."""
+        shown = masked(self._services.configuration)
+        reload = self._services.reloaded()
+        return json_answer(shown if reload is None else {**shown, "$reload": reload})
 
     async def routes(self, request: web.Request, caller: Caller) -> web.Response:
         """The routes in the order in which they are tried, each with the type of its adapter."""

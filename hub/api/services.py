@@ -28,7 +28,11 @@ def _nobody_waits(queues: Iterable[str]) -> None:
     """No workers in this process."""
 
 
-@dataclass(frozen=True, kw_only=True)
+def _never() -> None:
+    """Nobody watches the configuration."""
+
+
+@dataclass(kw_only=True)
 class ApiServices:
     """`health` answers the details of /health, `ready` the reasons why no work can be taken, none when it can.
 
@@ -37,6 +41,7 @@ class ApiServices:
     """
 
     configuration: Configuration
+    """Replaced as a whole when an edit of the file is put in force."""
     intake: Intake
     records: Records
     store: Store
@@ -49,4 +54,6 @@ class ApiServices:
     tokens: TokenStore | None = None
     workflows: Workflows | None = None
     woken: Callable[[Iterable[str]], None] = _nobody_waits
+    reloaded: Callable[[], object] = _never
+    """What came of the last edit of the file, None if there was none."""
     adapters: Callable[[], list[dict[str, Any]]] = list

@@ -22,6 +22,7 @@ from hub.cli.banner import announce
 from hub.cli.session import configured
 from hub.config import Configuration
 from hub.config.faults import did_you_mean
+from hub.reload import Reloader
 from hub.telemetry import configure_logging, get_logger
 
 _log = get_logger("hub")
@@ -54,12 +55,27 @@ async def _live(configuration: Configuration, roles: Collection[str] | None, que
         hub = Hub(configuration, roles=roles, queues=queues)
         _check_queues(hub, queues)
         announce(hub, queues)
+        reloader = _reloader(hub)
         if await signals.unless_asked(hub.start()):
+            if reloader is not None:
+                reloader.start()
             await signals.asked.wait()
+        if reloader is not None:
+            await reloader.stop()
         limit = configuration.jobs.shutdown_timeout
         _log.info("stopping", signal=signals.name, drains_for_at_most=f"{limit:g} s", to_end_at_once="signal again")
         await hub.stop()
         _log.info("stopped")
+
+
+def _reloader(hub: Hub) -> Reloader | None:
+    """Watches the file of the configuration, if it came from one; SIGHUP has it read at once."""
+    file = hub.configuration.file
+    if file is None:
+        return None
+    reloader = Reloader(hub, file, os.environ)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloader.soon)
+    return reloader
 
 
 def _check_queues(hub: Hub, queues: Collection[str] | None) -> None:

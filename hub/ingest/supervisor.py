@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 import msgspec
 
 from hub.clock import Clock
+from hub.ingest.cursors import Cursors
 from hub.ingest.inbox import Inbox
 from hub.ingest.intake import Intake
 from hub.ingest.lease import Lease
+from hub.ingest.leases import Leases
 from hub.ingest.listening import Listening
 from hub.ingest.pump import Pump, PumpSettings
 from hub.ingest.state import AdapterState
 from hub.ports import Adapter, Connected, Database, Listener, Sink
-from hub.queue.cursors import Cursors
-from hub.queue.leases import Leases
 from hub.queue.store import Store
 from hub.telemetry import Metrics
 
@@ -50,6 +50,8 @@ class Supervisor:
 
     def __init__(self, adapters: Mapping[str, Adapter], kinds: Mapping[str, str], parts: Parts) -> None:
         self._adapters = dict(adapters)
+        self._intake: Intake | None = None
+        self._read = True
         self._parts = parts
         self._cursors = Cursors(parts.database)
         self._leases = Leases(parts.database, parts.owner, parts.lease)
@@ -70,6 +72,7 @@ class Supervisor:
 
     async def start(self, intake: Intake, *, read: bool = True) -> None:
         """Begin to connect, and take clients. Without `read` adapters are only sent through."""
+        self._intake, self._read = intake, read
         for name, adapter in self._adapters.items():
             if connects(adapter):
                 pump = self._running[name] = self._pump(name, adapter, intake, read=read)
@@ -83,6 +86,21 @@ class Supervisor:
         """Stop all of them at the same time; what they have in hand is finished or given back."""
         running, self._running = self._running, {}
         await asyncio.gather(*(one.stop() for one in running.values()))
+
+    async def follow(self, anew: Mapping[str, Connected], kinds: Mapping[str, str], gone: Iterable[str]) -> None:
+        """Stop those of `gone`, and put those of `anew` in the place of their namesakes; the others go on."""
+        leaving = [name for name in {*gone, *anew} if name in self._running]
+        await asyncio.gather(*(self._running.pop(name).stop() for name in leaving))
+        for name in gone:
+            self._adapters.pop(name, None)
+            self.states.pop(name, None)
+        for name, adapter in anew.items():
+            self._adapters[name] = adapter
+            state = self.states[name] = AdapterState(name, kinds.get(name, ""))
+            state.lag = adapter.lag
+            if self._intake is not None:
+                pump = self._running[name] = self._pump(name, adapter, self._intake, read=self._read)
+                pump.start()
 
     def changed(self) -> None:
         """The routes have changed: subscribe to what they read now."""

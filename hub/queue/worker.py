@@ -142,6 +142,17 @@ class WorkerPool:
         self.away = False
         self.wake([*self._lanes, UNNAMED])
 
+    def resize(self, workers: int, queues: Mapping[str, int]) -> None:
+        """Run so many at once from now on; what runs beyond that may end."""
+        self._settings = msgspec.structs.replace(self._settings, workers=workers, queues=queues)
+        for name in queues:
+            if self._settings.only is None or name in self._settings.only:
+                self._lane(name)
+        for lane in self._lanes.values():
+            lane.limit = self._limit(lane.name)
+            self._start_runner(lane)
+        self.wake_all()
+
     @property
     def running(self) -> int:
         return len(self._runners)
@@ -158,10 +169,14 @@ class WorkerPool:
     def _lane(self, name: str) -> Lane:
         lane = self._lanes.get(name)
         if lane is None:
-            # A queue that the configuration does not name is served with the limit of the default one.
-            limit = self._settings.queues.get(name) or self._settings.queues.get("default") or self._settings.workers
-            lane = self._lanes[name] = Lane(name, min(limit, self._settings.workers))
+            lane = self._lanes[name] = Lane(name, self._limit(name))
         return lane
+
+    def _limit(self, name: str) -> int:
+        """A queue that the configuration does not name is served with the limit of the default one."""
+        settings = self._settings
+        limit = settings.queues.get(name) or settings.queues.get("default") or settings.workers
+        return min(limit, settings.workers)
 
     def _serves(self, queue: str) -> bool:
         only = self._settings.only
@@ -317,7 +332,7 @@ class WorkerPool:
             except Exception:
                 # A bug of the hub, not of the handler: the lease expires and the rescuer gives the job to another.
                 _log.exception("job %s: the executor failed", attempt.claim.id)
-                self._held.drop(attempt)
+                self._settler.drop(attempt)
                 goes_on = False
             if not (goes_on and self._open) and index + 1 < len(run):
                 for rest in run[index + 1 :]:
