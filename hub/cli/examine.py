@@ -24,10 +24,10 @@ from hub.db import migrator
 from hub.db.engine import open_database
 from hub.db.statement import load
 from hub.db.url import Address, parse
-from hub.errors import HubError, MigrationError, Rejected
+from hub.errors import CacheUnavailable, HubError, MigrationError, Rejected
 from hub.handlers.mark import HandlersInvalid
 from hub.handlers.registry import Registry
-from hub.queue.leases import Leases
+from hub.ingest.leases import Leases
 from hub.surface import unbuilt
 from hub.telemetry import configure_logging
 
@@ -104,6 +104,7 @@ async def examine(file: Path | None, *, connect: bool) -> Report:
         await _reach(configuration, report)
         if hub is not None:
             await _reach_adapters(configuration, hub, report)
+            await _reach_cache(hub, report)
     return report
 
 
@@ -229,6 +230,20 @@ async def _reach_adapters(configuration: Configuration, hub: Hub, report: Report
         if one.reason is not None:
             finding = Finding("adapters", path_text(("adapters", one.adapter)), one.reason)
             (report.warnings if one.skipped else report.faults).append(finding)
+
+
+async def _reach_cache(hub: Hub, report: Report) -> None:
+    """A hub runs without its cache: that it is away is worth a warning."""
+    cache = hub.sharing.cache
+    if cache is None:
+        return
+    try:
+        await cache.ping()
+    except CacheUnavailable as error:
+        hint = "without it the hub runs in single-instance mode"
+        report.warnings.append(Finding("cache", "cache.url", str(error), hint))
+    finally:
+        await cache.close()
 
 
 def _limit(configuration: Configuration, found: Reached) -> Iterator[Finding]:

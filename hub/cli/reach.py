@@ -13,10 +13,10 @@ from typing import Final
 import msgspec
 
 from hub.errors import HubError
+from hub.ingest.leases import Leases
 from hub.ingest.state import explained
 from hub.ingest.supervisor import connects
 from hub.ports import Adapter, Connected
-from hub.queue.leases import Leases
 
 _PATIENCE: Final = 15.0
 LEASE: Final = 2 * _PATIENCE

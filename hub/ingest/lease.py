@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hub.clock import Clock
 from hub.errors import HubError
-from hub.queue.leases import Leases
+from hub.ingest.leases import Leases
 from hub.telemetry import get_logger
 
 _log = get_logger("hub.adapters")

@@ -1,7 +1,9 @@
 """Cursors and leases of adapters on each database: rows go in with the cursor or not at all, and once."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from importlib import resources
 
 import pytest
 from sqlalchemy import text
@@ -9,14 +11,18 @@ from sqlalchemy import text
 from hub.clock import SystemClock
 from hub.db.engine import open_database
 from hub.db.migrator import migrate
+from hub.db.postgresql.connections import connect
 from hub.db.settings import DatabaseSettings
+from hub.db.statement import load
+from hub.db.url import parse
 from hub.errors import AlreadyExists, Rejected
 from hub.handlers.registry import Registry
+from hub.ingest.cursors import Cursors
+from hub.ingest.leases import Leases
 from hub.model import Failure, NewJob, Status
 from hub.ports import Cursor, Database
-from hub.queue.cursors import Cursors
-from hub.queue.leases import Leases
-from hub.queue.store import BULK, Store, StoreSettings
+from hub.queue.claims import StoreSettings
+from hub.queue.store import BULK, Store
 from tests.conformance.adapters.rig import eventually
 
 CLOCK = SystemClock()
@@ -175,3 +181,53 @@ async def test_a_lease_that_is_not_renewed_passes_on(database: Database) -> None
     assert taken[-1] == fence + 1
     assert not await short.renew("a", fence)
     assert await short.take("a") is None
+
+
+# --- plans -------------------------------------------------------------------------------------------------------
+
+BY_KEY = ("advance", "lease_take", "lease_renew", "lease_release", "positions")
+ROWS = """
+INSERT INTO adapter_cursors (adapter, stream, next) SELECT 'a' || n % 10, 's' || n, n FROM generate_series(1, 20000) n;
+INSERT INTO adapter_leases (adapter, owner, fence, leaseuntil)
+    SELECT 'a' || n, 'o', 1, now() FROM generate_series(1, 20000) n;
+"""
+GIVEN = {"adapter": "'a1'", "stream": "'s1'", "first": "1", "next": "2", "owner": "'o'", "lease": "1", "fence": "1"}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("mode", ["custom", "generic"])
+@pytest.mark.parametrize("name", BY_KEY)
+async def test_postgresql_finds_each_by_its_key(postgres_url: str, name: str, mode: str) -> None:
+    await migrate(postgres_url)
+    statement = load("hub.ingest", "postgresql", name)
+    connection = await connect(parse(postgres_url), DatabaseSettings())
+    try:
+        await connection.execute(ROWS)
+        await connection.execute("ANALYZE adapter_cursors, adapter_leases")
+        await connection.execute(f"SET plan_cache_mode = force_{mode}_plan")
+        await connection.execute(f"PREPARE it AS {statement.texts[0]}")
+        given = {**GIVEN, "stream": "'{s1,s2}'"} if name == "positions" else GIVEN
+        plan = await connection.fetch(f"EXPLAIN EXECUTE it({', '.join(given[each] for each in statement.order)})")
+    finally:
+        await connection.close()
+    lines = [row[0] for row in plan]
+    assert not [line for line in lines if "Seq Scan" in line], lines
+    assert any("_pkey" in line for line in lines), lines
+
+
+@pytest.mark.parametrize("name", BY_KEY)
+async def test_sqlite_finds_each_by_its_key(sqlite_url: str, name: str) -> None:
+    await migrate(sqlite_url)
+    connection = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))
+    values = {**dict.fromkeys(GIVEN, 1), "rows": "[]"}
+    lines: list[str] = []
+    for each in load("hub.ingest", "sqlite", name).texts:
+        lines += [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {each}", values)]
+    connection.close()
+    assert not [line for line in lines if line.startswith("SCAN adapter_")], lines
+
+
+@pytest.mark.parametrize("dialect", ["postgresql", "mysql", "sqlite"])
+def test_every_statement_is_looked_at(dialect: str) -> None:
+    folder = resources.files("hub.ingest").joinpath("sql", dialect)
+    assert {each.name.removesuffix(".sql") for each in folder.iterdir()} == set(BY_KEY)

@@ -181,7 +181,7 @@ async def test_the_welcome_is_a_notification(hub: Hub) -> None:
 async def test_a_notification_with_a_destination_is_published(hub: Hub) -> None:
     found = await hub.call(notifications.send, '{"recipient": "ada", "destination": "crm", "text": "Hello"}')
     [row] = hub.attempt.enqueued
-    assert (row.id, row.handler, row.orderingkey) == (found["job_id"], "publish", "crm/ada")
+    assert (row.id, row.handler, row.orderingkey) == (found["job_id"], "publish", "crm/notifications/ada")
     assert msgspec.json.decode(row.payload or "")["text"] == "Hello"
 
 

@@ -17,8 +17,8 @@ class Cursors:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._advance = load("hub.queue", database.dialect, "advance")
-        self._positions = load("hub.queue", database.dialect, "positions")
+        self._advance = load("hub.ingest", database.dialect, "advance")
+        self._positions = load("hub.ingest", database.dialect, "positions")
 
     async def positions(self, adapter: str, streams: Sequence[str]) -> Mapping[str, int]:
         """Where to go on in these streams; those that were never read from are left out."""

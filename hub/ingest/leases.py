@@ -17,9 +17,9 @@ class Leases:
         self._database = database
         self._owner = owner
         self.lease = lease
-        self._take = load("hub.queue", database.dialect, "lease_take")
-        self._renew = load("hub.queue", database.dialect, "lease_renew")
-        self._release = load("hub.queue", database.dialect, "lease_release")
+        self._take = load("hub.ingest", database.dialect, "lease_take")
+        self._renew = load("hub.ingest", database.dialect, "lease_renew")
+        self._release = load("hub.ingest", database.dialect, "lease_release")
 
     async def take(self, adapter: str) -> int | None:
         """The fence of the lease that is held from now on; None while another instance holds it."""
