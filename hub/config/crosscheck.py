@@ -51,6 +51,7 @@ def crosscheck(document: Mapping[str, Any]) -> Iterator[Fault]:
     root = Entry((), dict(document))
     yield from _server(root)
     yield from _cache(root)
+    yield from _limits(root)
     yield from _names(root)
     for route in root.items("routes"):
         yield from _route(route, root)
@@ -109,6 +110,12 @@ def _cache(root: Entry) -> Iterator[Fault]:
             yield cache.fault("url", f"required for {adapter}, but missing", f"{adapter}://127.0.0.1")
         elif not address.startswith((adapter, "rediss") if adapter == "redis" else adapter):
             yield cache.fault("url", f"is no address of {adapter}")
+
+
+def _limits(root: Entry) -> Iterator[Fault]:
+    for limit in root.inner("jobs").items("limits"):
+        if limit.value.get("concurrency") is None and limit.value.get("rate") is None:
+            yield Fault(path_text(limit.path), "a limit needs concurrency or rate", '"concurrency": 5 or "rate": 10')
 
 
 def _span(entry: Entry, key: str, default: float) -> float | None:

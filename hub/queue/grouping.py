@@ -93,7 +93,7 @@ class Grouping:
             # A bug of the hub, not of the handler: the leases expire and the rescuer gives the jobs to others.
             _log.exception("%d jobs of %s: the executor failed", sum(map(len, taken)), entry.name)
             for attempt in (attempt for each in taken for attempt in each):
-                self._held.drop(attempt)
+                self._settler.drop(attempt)
             return []
         return [left_over for each in taken if (left_over := self._left_over(each, gone))]
 

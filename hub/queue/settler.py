@@ -63,7 +63,7 @@ class Settler:
         """Write this end with the next flush."""
         if self._closed:
             # A handler that outlived the shutdown: the database is gone, and a flush would wait for it for ever.
-            self._drop(attempt)
+            self.drop(attempt)
             return
         attempt.unwritten = True
         self._buffer.append((attempt, settlement))
@@ -81,7 +81,7 @@ class Settler:
 
     def committed(self, attempt: Attempt, queues: Iterable[str]) -> None:
         """An attempt ended in its own transaction; `queues` got rows from it. Releases its key with the next flush."""
-        self._drop(attempt)
+        self.drop(attempt)
         self._metrics.observe_batch((_run(attempt, Status.COMPLETED, self._clock.monotonic() - attempt.started),))
         self._queues.update(queues)
         if attempt.claim.orderingkey is not None:
@@ -92,7 +92,7 @@ class Settler:
     def committed_together(self, ended: Sequence[Ended], queues: Iterable[str]) -> None:
         """As `committed`, for attempts that ended in one transaction."""
         for attempt, settlement in ended:
-            self._drop(attempt)
+            self.drop(attempt)
             if settlement.orderingkey is not None:
                 self._keys.add(settlement.orderingkey)
         self._metrics.observe_batch([_run(a, Status.COMPLETED, s.duration / 1000) for a, s in ended])
@@ -103,9 +103,10 @@ class Settler:
     def lose(self, attempt: Attempt) -> None:
         """The lease of this attempt was lost: there is nothing to write."""
         self.lost += 1
-        self._drop(attempt)
+        self.drop(attempt)
 
-    def _drop(self, attempt: Attempt) -> None:
+    def drop(self, attempt: Attempt) -> None:
+        """Nothing will ever be written of this attempt: forget it, and let go of what it had."""
         self._held.drop(attempt)
         if self._admission is not None:
             self._admission.ended((attempt,), soon=False)

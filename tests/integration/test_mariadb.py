@@ -331,7 +331,9 @@ async def test_a_claim_walks_what_is_open_and_nothing_else(rig: Rig) -> None:
         ("handler, queue, orderingkey", "'h', 'q', CONCAT('k', n)"),
     ):
         await rig.sql(f"INSERT INTO queue_jobs ({columns}) SELECT {values} FROM {numbers}")
-    plans = await _explain(rig, "claim", queue="q", limit=200, twice=400, found=(20_001, 20_002), rows="[[20001, 1]]")
+    plans = await _explain(
+        rig, "claim", queue="q", ceiling=99, limit=200, twice=400, found=(20_001, 20_002), rows="[[20001, 1]]"
+    )
     assert [(step["table"], step["key"]) for step in plans[0]] == [("queue_jobs", "qj_claim")]
     assert "Using index" in plans[0][0]["Extra"]
     assert "filesort" not in plans[0][0]["Extra"]

@@ -126,6 +126,13 @@ def test_the_example_of_the_documentation_is_sound(full: dict[str, Any], secrets
         (("cache",), {"adapter": "redis"}, "cache.url", "required for redis, but missing", "redis://127.0.0.1"),
         (("cache", "adapter"), "memcached", "cache.url", "is no address of memcached", None),
         (
+            ("jobs", "limits"),
+            {"a.b": {"key": "payload.id"}},
+            'jobs.limits["a.b"]',
+            "a limit needs concurrency or rate",
+            '"concurrency": 5 or "rate": 10',
+        ),
+        (
             ("routes", 1, "signature"),
             {"scheme": "none"},
             "routes[1].signature",
