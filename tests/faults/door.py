@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from tests.faults.campaign import SETTLING, Campaign, Tally
 from tests.faults.controls import Control
 from tests.faults.handlers import EFFECTFUL, EMPTY
+from tests.faults.ledger import Ledger
 from tests.faults.points import GROUPED, Point
 from tests.faults.process import Victim
 from tests.faults.senders import AT_ONCE, send
@@ -22,16 +24,18 @@ from tests.servers import free_port
 
 ROUTES = {"effects": EFFECTFUL, "empties": EMPTY}
 
+Send = Callable[[str, Ledger, int, Sequence[str]], Coroutine[Any, Any, None]]
 Plan = tuple[Point | None, int]
 """Where a hub is killed, and at which passing; with None it is not."""
 
 
 class Door:
-    """`run` kills one hub after another while senders are at work."""
+    """`run` kills one hub after another while senders are at work; `send` are they."""
 
-    def __init__(self, campaign: Campaign, folder: Path) -> None:
+    def __init__(self, campaign: Campaign, folder: Path, send: Send = send) -> None:
         port = free_port()
         self.campaign = campaign
+        self._send = send
         self.address = f"http://127.0.0.1:{port}"
         self._folder = folder
         self.configuration = folder / "configuration.json"
@@ -49,7 +53,7 @@ class Door:
 
     async def run(self, messages: int, plans: Iterable[Plan], *, control: Sequence[Control] = ()) -> Tally:
         """Until every message is accepted and every job has ended; the oracle's verdict."""
-        sending = asyncio.create_task(send(self.address, self.campaign.ledger, messages, list(ROUTES)))
+        sending = asyncio.create_task(self._send(self.address, self.campaign.ledger, messages, list(ROUTES)))
         try:
             for point, at in plans:
                 with self.hub(point=point, at=at, control=control) as hub:
@@ -84,9 +88,13 @@ def _configuration(campaign: Campaign, port: int) -> dict[str, object]:
             "shutdown_timeout": "10s",
         },
         "handlers": ["tests.faults.handlers"],
-        "adapters": {"web": {"type": "http"}},
+        "adapters": {"web": {"type": "http"}, "live": {"type": "signalr"}},
         "routes": [
             {"name": name, "from": "web", "handler": handler, "dedupe_key": "payload.id"}
+            for name, handler in ROUTES.items()
+        ]
+        + [
+            {"name": f"live-{name}", "from": "live", "topic": name, "handler": handler, "dedupe_key": "payload.id"}
             for name, handler in ROUTES.items()
         ],
     }
