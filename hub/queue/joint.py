@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from hub.errors import DatabaseUnavailable, HandlerEndedTransaction, HubError
 from hub.handlers.registry import Entry
+from hub.model import Settlement
 from hub.ports import JobTransaction
 from hub.queue.attempt import Attempt
 from hub.queue.ending import Recorded, describe
@@ -46,7 +47,7 @@ class Joint:
                 raise transaction.violation
             if outbound:
                 await self._store.enqueue_in(transaction, outbound)
-            if not await self._store.complete_all_in(transaction, [settlement for _, settlement in completed]):
+            if not await self._complete(transaction, [settlement for _, settlement in completed]):
                 return False
         except DatabaseUnavailable as error:
             # As for a single job: giving them back is behind their fences, and writes nothing if the commit happened.
@@ -71,6 +72,11 @@ class Joint:
         self._settler.committed_together(completed, {job.queue or "" for job in outbound})
         self._settle(entry, others)
         return True
+
+    async def _complete(self, transaction: JobTransaction, settlements: Sequence[Settlement]) -> bool:
+        if len(settlements) == 1:  # in fewer trips
+            return await self._store.complete_in(transaction, settlements[0])
+        return await self._store.complete_all_in(transaction, settlements)
 
     def refuse(self, entry: Entry, attempts: Sequence[Attempt], error: HandlerEndedTransaction) -> None:
         """The handler ended the transaction itself. What these jobs did may stand, and must not be done again."""

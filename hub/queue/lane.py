@@ -15,9 +15,9 @@ CLAIM_AHEAD = 0.05
 LARGEST_CLAIM = 500
 _LOOK = 64
 """How far behind the head jobs are looked for that run together with others."""
-_GROUPS = 3
-"""Groups of one handler that overlap: so many keep the server and this process busy at once."""
-_ENOUGH = 200
+GROUPS = 8
+"""Groups of one handler that overlap, as each waits for the server at every statement."""
+_ENOUGH = 25
 """Waiting jobs, for each group at work, that are worth one more."""
 
 Run = list[Attempt]
@@ -74,7 +74,7 @@ class Lane:
         if not self.waiting:
             return False
         at_work = self._groups[self._runs[0][0].claim.handler]
-        return at_work < _GROUPS or self.waiting > at_work * _ENOUGH
+        return at_work < GROUPS or self.waiting > at_work * _ENOUGH
 
     def empty(self) -> list[Attempt]:
         """Everything that was claimed and not begun, taken out."""

@@ -15,12 +15,19 @@ from hub import Job, handler
 from hub.errors import DatabaseUnavailable, Permanent
 from hub.model import Settlement
 from hub.ports import JobTransaction
+from hub.queue import lane
 from hub.queue.store import Store
 from tests.conformance.engine.rig import RigMaker
 from tests.conformance.engine.together import EFFECT, EFFECTS, Commits, effects, ends, enqueue_all
 from tests.faults.outside import Outside
 
 NUMBERS = [{"n": n} for n in range(8)]
+
+
+@pytest.fixture(autouse=True)
+def few_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a handful of jobs makes a group, where each would otherwise be begun at once by a runner that is free."""
+    monkeypatch.setattr(lane, "GROUPS", 1)
 
 
 @pytest.fixture
@@ -135,7 +142,9 @@ async def test_a_commit_that_fails_is_found_to_be_the_fault_of_one(rig: RigMaker
         assert [row["n"] for row in await r.sql("SELECT n FROM child ORDER BY n")] == [0, 1, 2, 3, 5, 6, 7]
 
 
-async def test_deadlocks_between_groups_cost_no_attempt(rig: RigMaker) -> None:
+async def test_deadlocks_between_groups_cost_no_attempt(rig: RigMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane, "GROUPS", 2)
+
     @handler("shared", share_transaction=True, max_retries=0)
     async def shared(payload: dict[str, int], job: Job) -> None:
         for one in (payload["n"] % 2, 1 - payload["n"] % 2):
