@@ -25,6 +25,7 @@ from benchmarks.rows import (
     pickup,
     sockets,
     sqlite,
+    workflows,
 )
 from benchmarks.stand import Stand
 
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[Stand], Benchmark]] = {
     "enqueue": enqueue.benchmark,
     "pickup": pickup.benchmark,
     "idle": pickup.idle,
+    "workflows": workflows.benchmark,
     "sqlite": sqlite.benchmark,
     "mariadb": mariadb.benchmark,
     "size": claims.size,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 import msgspec
+from msgspec.structs import astuple
 
 from hub.db.statement import load
 from hub.errors import Permanent
@@ -71,6 +72,7 @@ class Progress:
         self._save = self.statement("save")
         self._save_steps = self.statement("save_steps")
         self._complete = load("hub.queue", database.dialect, "complete")
+        self._enqueue = load("hub.queue", database.dialect, "enqueue")
 
     def statement(self, name: str) -> Statement:
         return load("hub.workflows", self._database.dialect, name)
@@ -95,7 +97,6 @@ class Progress:
             if done is not None:
                 if queues:
                     self._woken(queues)
-                    await self._store.notify(queues)
                 return done
             ended.pop()  # its fence was lost, and with it the commit
         return set()
@@ -117,8 +118,8 @@ class Progress:
             done |= {row[0] for row in found}
         ends = [finished(claim, s.result, s.duration) for claim, s in ended if s.id in done]
         jobs = await self.advance(transaction, [one for one in ends if one is not None])
-        if jobs:
-            await self._store.enqueue_in(transaction, jobs)
+        if jobs:  # other instances are told by the commit itself
+            await transaction.run(self._enqueue, [astuple(job) for job in jobs], notify=True)
         if not await self._store.complete_in(transaction, last):
             return None, set()
         return done, {job.queue or "" for job in jobs}
@@ -167,8 +168,8 @@ class Progress:
                     )
                 )
         if executions:
-            await transaction.run(self._save, executions)
-            await transaction.run(self._save_steps, steps)
+            given = [dict(zip(rows.STEP_COLUMNS, step, strict=True)) for step in steps]
+            await transaction.run(self._save, executions, steps=_encode(given).decode())
         return jobs
 
     async def lock(self, transaction: JobScope, ids: Iterable[str]) -> list[Execution]:

@@ -29,7 +29,8 @@ Context = dict[str, msgspec.Raw]
 """Values stay the text that they came as: no number changes on its way through."""
 
 StepRow = tuple[str, str, str, str, str | None, str | None, str | None, int | None]
-"""(step_id, workflow_id, step_name, status, input, output, error, duration in ms)."""
+"""What STEP_COLUMNS say; `duration` in milliseconds."""
+STEP_COLUMNS = ("step_id", "workflow_id", "step_name", "status", "input", "output", "error", "duration")
 
 _context = msgspec.json.Decoder(Context)
 
