@@ -300,6 +300,8 @@ class Hub:
         found += self.engine.faults()
         if self.scheduler.failing:
             found.append(self.scheduler.failing)
+        if self.monitor.failing:
+            found.append(self.monitor.failing)
         if not await self.engine.store.reachable():
             found.append("the database is away")
         return list(dict.fromkeys(found))

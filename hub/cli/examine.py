@@ -30,6 +30,7 @@ from hub.handlers.registry import Registry
 from hub.ingest.leases import Leases
 from hub.surface import unbuilt
 from hub.telemetry import configure_logging
+from hub.workflows.definition import WorkflowInvalid
 
 _UNKEYED = {
     "mqtt": "MQTT with QoS 1",
@@ -115,7 +116,7 @@ def _hub(configuration: Configuration, report: Report) -> Hub | None:
     """A hub of this configuration, not started: its handlers and its adapters."""
     try:
         return Hub(configuration)
-    except HandlersInvalid as error:
+    except (HandlersInvalid, WorkflowInvalid) as error:
         report.faults += [Finding("handlers", "handlers", fault) for fault in error.faults]
     except HubError as error:
         place = error.field if isinstance(error, Rejected) and error.field else "database.url"

@@ -1,6 +1,6 @@
 """The workflows that this process can start, by type: of the configuration, and of the modules of handlers.
 
-Invariant: everything in it is sound: each step's handler is registered, each name is there. A type has one definition.
+Invariant: every definition in it is sound, and a type has one. Whether its handlers are here is another question.
 """
 
 from __future__ import annotations
@@ -52,16 +52,14 @@ class Catalog:
             raise NotFound(f"there is no workflow {type!r} (there are: {known})")
         return found
 
-    def check(self, registry: Registry) -> None:
-        """Raises WorkflowInvalid for steps whose handlers nobody has registered."""
-        missing = [
+    def missing(self, registry: Registry) -> list[str]:
+        """The steps whose handlers nobody has registered here."""
+        return [
             f"workflow {definition.type!r}, step {step.name!r}: there is no handler {step.handler!r}"
             for definition in self
             for step in definition.steps
             if step.handler is not None and registry.get(step.handler) is None
         ]
-        if missing:
-            raise WorkflowInvalid(*missing)
 
 
 def collect(modules: Iterable[str | ModuleType], registry: Registry) -> list[Definition]:

@@ -1,4 +1,7 @@
-"""Workflows put into a hub: their handlers, the steps' entries, the monitor."""
+"""Workflows put into a hub: their handlers, the steps' entries, the monitor.
+
+Invariant: a step's handler that is not registered here keeps no hub from starting: another instance may have it.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,15 @@ from hub.handlers.registry import Registry
 from hub.ports import Database
 from hub.queue.engine import Engine
 from hub.queue.records import Records
-from hub.telemetry import Metrics
+from hub.telemetry import Metrics, get_logger
 from hub.workflows import rows
 from hub.workflows.catalog import Catalog
 from hub.workflows.control import Workflows
 from hub.workflows.handlers import handlers
 from hub.workflows.monitor import Monitor, MonitorSettings
 from hub.workflows.steps import StepEntries
+
+_log = get_logger("hub.workflows")
 
 
 def install(
@@ -30,5 +35,7 @@ def install(
     workflows = Workflows(database, engine.store, records, catalog, clock, woken=engine.woken, cancel=engine.cancel)
     monitor = Monitor(database, workflows, clock, metrics, settings)
     registry.add(*handlers(workflows))
+    for missing in catalog.missing(registry):
+        _log.warning("no such handler", what=missing)
     registry.vary(rows.METHOD, StepEntries(workflows.progress, clock, monitor.suspect).of)
     return workflows, monitor

@@ -1,0 +1,69 @@
+"""Ends of steps behind their fences: what a stale worker says of a step changes nothing."""
+
+from typing import Any
+
+from hub import handler
+from hub.model import Claim, Settlement
+from hub.workflows.definition import Workflow
+from tests.conformance.workflows.rig import Rig, RigMaker, states
+
+
+@handler("branch")
+async def branch() -> None: ...
+
+
+PAIR = Workflow("pair").step("a", branch).step("b", branch).step("join", branch, after=["a", "b"])
+
+
+async def claimed(r: Rig) -> list[Claim]:
+    return (await r.hub.engine.store.claim("", 10)).claims
+
+
+def end(r: Rig, claim: Claim, result: str = '{"done": 1}') -> tuple[Claim, Settlement]:
+    return claim, Settlement(claim.id, claim.fence, result, r.hub.clock.new_id(), 5, claim.attempt)
+
+
+async def stolen(r: Rig, job_id: str) -> None:
+    await r.sql("UPDATE queue_jobs SET fence = fence + 1 WHERE id = :id", id=job_id)
+
+
+async def summary(r: Rig, workflow_id: str) -> dict[str, Any]:
+    return await r.workflows.summary(workflow_id)
+
+
+async def test_of_many_ends_only_those_whose_fence_holds_are_written(rig: RigMaker) -> None:
+    for lost in (0, 1, 2):
+        async with rig(PAIR, roles=["api"]) as r:
+            ids = [await r.start("pair") for _ in range(3)]
+            claims = [claim for claim in await claimed(r) if claim.id.endswith(":a")]
+            assert len(claims) == 3
+            await stolen(r, claims[lost].id)
+            ends = [end(r, claim) for claim in claims]
+            assert await r.workflows.progress.complete(ends) == {c.id for n, c in enumerate(claims) if n != lost}
+            for workflow_id in ids:
+                found = await summary(r, workflow_id)
+                kept = workflow_id not in claims[lost].id
+                assert (states(found)["a"] == "completed", found["context"] == {"done": 1}) == (kept, kept)
+            await r.sql("DELETE FROM queue_jobs")
+
+
+async def test_an_end_that_is_written_again_writes_nothing(rig: RigMaker) -> None:
+    async with rig(PAIR, roles=["api"]) as r:
+        workflow_id = await r.start("pair")
+        ends = [end(r, claim) for claim in await claimed(r)]
+        assert len(await r.workflows.progress.complete(ends)) == 2
+        before = await summary(r, workflow_id)
+        assert states(before) == {"a": "completed", "b": "completed", "join": "queued"}
+        assert await r.workflows.progress.complete(ends) == set()
+        assert await summary(r, workflow_id) == before
+        assert [row["n"] for row in await r.sql("SELECT count(*) AS n FROM job_histories")] == [2]
+
+
+async def test_an_end_of_a_workflow_that_was_deleted_ends_its_job(rig: RigMaker) -> None:
+    async with rig(PAIR, roles=["api"]) as r:
+        workflow_id = await r.start("pair")
+        claims = await claimed(r)
+        await r.sql("DELETE FROM workflow_executions WHERE workflow_id = :id", id=workflow_id)
+        done = await r.workflows.progress.complete([end(r, claim) for claim in claims])
+        assert done == {claim.id for claim in claims}
+        assert await r.sql("SELECT step_id FROM workflow_steps") == []
