@@ -29,7 +29,8 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     `ordering`: messages of one key (Kafka's partition, a queue, a connection) arrive in the order they were sent.
     `redelivery`: what was read and not acknowledged comes again. `cursor`: a delivery says where in its stream it
     stands, and the position is kept in the database together with the rows. `headers`, `keys`: travel with a message.
-    `exclusive`: only one instance may be connected at a time.
+    `delayed`: it can be told to hand a message over later. `exclusive`: only one instance may be connected at a time;
+    the others wait for a lease in the database, and what they have to send is left to the one that is connected.
     """
 
     ordering: bool = False
@@ -71,7 +72,8 @@ class Adapter(Protocol):
 
 
 class Connected(Adapter, Protocol):
-    """An adapter that connects to somewhere else. The core connects anew after any of its methods raised."""
+    """An adapter that connects to somewhere else. The core connects anew after any of its methods raised, and gives
+    each but `read` and `send` half a minute (`check`: ten seconds) before it counts as hanging."""
 
     async def connect(self) -> None:
         """Connect; ready to read and to send when it returns. Called again after `close`, never twice in a row.
@@ -98,8 +100,10 @@ class Source(Connected, Protocol):
     """An adapter that the hub reads from."""
 
     async def subscribe(self, topics: Sequence[str]) -> None:
-        """Read these topics (in the broker's own language of wildcards), and no other, from now on. Called after each
-        `connect`, and again when the routes change. Raises as `connect` does."""
+        """Read these topics (in the broker's own language of wildcards; `*` stands for a route that names none), and no
+        other, from now on. Called after each `connect` if there is anything to read, and again when the routes change,
+        with nothing when the last is gone. What it brings that no route takes goes to the dead letters. Raises as
+        `connect` does."""
         ...
 
     async def read(self) -> Delivery:
