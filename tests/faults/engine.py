@@ -16,6 +16,7 @@ from hub.db.settings import DatabaseSettings
 from hub.handlers.registry import Registry
 from hub.locking import Sharing
 from hub.ports import Database
+from hub.queue import lane
 from hub.queue.claims import StoreSettings
 from hub.queue.engine import Engine, EngineSettings, Shared
 from hub.queue.executor import ExecutorSettings
@@ -28,7 +29,8 @@ from hub.telemetry.metrics import NoMetrics
 class Work(msgspec.Struct, frozen=True, kw_only=True):
     """How a worker works. Durations in seconds. `max_crashes` is out of reach: what is innocent must not be failed,
     however often a fault hits it; tests of poison say another. `exclusive`: take the lock of a SQLite file.
-    `cache`: an address of Redis or Memcached."""
+    `cache`: an address of Redis or Memcached. `groups`: how many groups of one handler overlap; few, so that they are
+    large."""
 
     owner: str = "worker"
     workers: int = 10
@@ -42,6 +44,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     shutdown_timeout: float = 10.0
     pool: int = 8
     exclusive: bool = True
+    groups: int = lane.GROUPS
     cache: str | None = None
     cache_timeout: float = 0.5
 
@@ -57,6 +60,7 @@ def build(
     url: str, work: Work, handlers: Iterable[Callable[..., Any] | ModuleType]
 ) -> tuple[Database, Sharing, Engine]:
     """None of them started. `handlers` are functions, or modules that hold some."""
+    lane.GROUPS = work.groups
     clock = SystemClock()
     settings = DatabaseSettings(pool=work.pool, transaction_timeout=work.transaction_timeout, exclusive=work.exclusive)
     database = open_database(url, settings, clock)

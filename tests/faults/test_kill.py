@@ -10,6 +10,7 @@ import pytest
 
 from tests.faults.campaign import Campaign
 from tests.faults.controls import Control
+from tests.faults.engine import Work
 from tests.faults.generator import insert
 from tests.faults.handlers import BATCH_KINDS, KINDS, SHARED_KINDS
 from tests.faults.outside import Outside
@@ -40,7 +41,7 @@ def test_killed_with_many_in_one_commit(
 
 
 def _killed_at(point: Point, outside: Outside, folder: Path, seed: int, kinds: Sequence[str], *, at: int) -> None:
-    campaign = Campaign(outside, folder, seed=seed, kinds=kinds)
+    campaign = Campaign(outside, folder, seed=seed, work=Work(groups=1), kinds=kinds)
     insert(outside.url, campaign.ledger, 60, kinds=kinds)
     with campaign.victim(point=point, at=at) as victim:
         victim.killed()
@@ -56,7 +57,7 @@ def _killed_at(point: Point, outside: Outside, folder: Path, seed: int, kinds: S
 @pytest.mark.timeout(3600)
 def test_killed_again_and_again(kinds: Sequence[str], outside_each: Outside, folder: Path, seed: int) -> None:
     jobs = wanted_jobs(300)
-    campaign = Campaign(outside_each, folder, seed=seed, kinds=kinds)
+    campaign = Campaign(outside_each, folder, seed=seed, work=Work(groups=1), kinds=kinds)
     tally = campaign.kill_by_kill(jobs, a_life=min(150, jobs // 4))
     assert tally.verdict.clean, str(tally)
     assert tally.verdict.failed == 0
@@ -69,7 +70,8 @@ def test_killed_again_and_again(kinds: Sequence[str], outside_each: Outside, fol
 def test_effects_that_are_committed_before_their_job_are_doubled(
     kinds: Sequence[str], outside_each: Outside, folder: Path, seed: int
 ) -> None:
-    campaign = Campaign(outside_each, folder, seed=seed, control=[Control.EFFECTS_FIRST], kinds=kinds)
+    control = [Control.EFFECTS_FIRST]
+    campaign = Campaign(outside_each, folder, seed=seed, work=Work(groups=1), control=control, kinds=kinds)
     points = (Point.BEFORE_LAST_UPDATE, Point.BEFORE_COMMIT)
     tally = campaign.kill_by_kill(wanted_jobs(200), a_life=100, points=points)
     assert tally.landed, str(tally)
