@@ -24,12 +24,13 @@ from tests.integration.cli_project import CliProject, Running
 from tests.servers import MemcachedService, RedisService
 
 HANDLERS = """
-import os
+import asyncio, os
 from sqlalchemy import text
 from hub import Job, handler
 
 @handler("cache.note")
 async def note(number: int, job: Job) -> None:
+    await asyncio.sleep(0.01)  # so that one process cannot have done it all before the other looks
     await job.db.execute(text("INSERT INTO notes (number, process) VALUES (:number, :process)"),
                          {"number": number, "process": os.getpid()})
 """
@@ -52,15 +53,15 @@ async def test_two_processes_share_the_jobs(cache: dict[str, Any] | None, postgr
     projects[0].ok("migrate")
     connection = await asyncpg.connect(postgres_url)
     await connection.execute("CREATE TABLE notes (number int, process int)")
-    await connection.execute(
-        "INSERT INTO queue_jobs (handler, payload) SELECT 'cache.note', n::text FROM generate_series(1, 600) n"
-    )
     async with AsyncExitStack() as stack:
         hubs = []
         for project in projects:
             hubs.append(await project.start("run"))
             stack.push_async_callback(hubs[-1].kill)
         modes = [await _mode(await _address(hub)) for hub in hubs]
+        await connection.execute(
+            "INSERT INTO queue_jobs (handler, payload) SELECT 'cache.note', n::text FROM generate_series(1, 600) n"
+        )
         async with asyncio.timeout(30):
             await _until(lambda: connection.fetchval("SELECT count(*) = 600 FROM queue_jobs WHERE statusid = 3"))
         for hub in hubs:
