@@ -43,7 +43,7 @@ def benchmark(stand: Stand) -> Benchmark:
             key = f"{handler} {name}"
             contestants[key] = partial(beside, server, f"benchmark.{handler}", jobs)
             goal = Goal(none[handler], at_least=_GOAL if handler == "insert" and name == "Redis" else None)
-            lines.append(Line(f"  locks in {name}", key, "rate", "jobs/s", [goal]))
+            lines.append(Line(f"  {key.replace(' ', ', locks in ')}", key, "rate", "jobs/s", [goal]))
     return Benchmark("locks", f"Locks of claimed jobs, {WORKERS} workers", contestants, lines)
 
 
