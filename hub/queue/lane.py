@@ -15,7 +15,7 @@ CLAIM_AHEAD = 0.05
 LARGEST_CLAIM = 500
 _LOOK = 64
 """How far behind the head jobs are looked for that run together with others."""
-GROUPS = 8
+GROUPS = 4
 """Groups of one handler that overlap, as each waits for the server at every statement."""
 _ENOUGH = 25
 """Waiting jobs, for each group at work, that are worth one more."""

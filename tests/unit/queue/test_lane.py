@@ -88,7 +88,7 @@ def test_what_groups_are_about_to_take_needs_no_further_runner() -> None:
     for run in runs(*["a"] * 10, "b"):
         lane.push(run)
     assert lane.needs_runner
-    for _ in range(8):
+    for _ in range(4):
         lane.join("a")
     assert not lane.needs_runner
     lane.leave("a")
