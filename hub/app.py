@@ -25,6 +25,7 @@ from hub.errors import Rejected
 from hub.handlers import http_request, publish, system
 from hub.handlers.outgoing import Options, request
 from hub.handlers.outlet import Outlet
+from hub.ingest import again
 from hub.ingest.intake import Intake
 from hub.ingest.supervisor import Parts, Supervisor
 from hub.locking import Sharing
@@ -112,7 +113,11 @@ class Hub:
         catalog = catalog_of(configuration, self.registry, workflows)
         self.outlets: dict[str, Outlet] = {}
         self.outbound = Outbound(configuration, self.clock)
-        self.registry.add(*publish.handlers(self.outlets), *http_request.handlers(self.outbound.make))
+        self.registry.add(
+            *publish.handlers(self.outlets),
+            *http_request.handlers(self.outbound.make),
+            *again.handlers(lambda: self.intake),
+        )
         self.sharing = Sharing(
             cache_settings(configuration), self.instance, self.clock, notify=self.database.dialect != "postgresql"
         )

@@ -91,16 +91,19 @@ class Intake:
         self._metrics.observe_ingest(route, "duplicate" if enqueued.duplicate else "accepted")
         return Accepted(enqueued.id, enqueued.duplicate)
 
-    def rows(self, message: Message, *, refuse: bool = False) -> list[NewJob]:
+    def rows(self, message: Message, *, refuse: bool = False, only: str | None = None) -> list[NewJob]:
         """The rows of a broker's message: one for each route that takes it, a quarantined one for each that cannot.
 
         For adapters that insert them together with their cursor. No row: the routes that match do not want it.
         `refuse`: nothing is quarantined; raises NotFound where no route reads it, Rejected where one cannot take it.
+        `only`: the one route that is asked.
         """
         made: list[NewJob] = []
         matched = False
         received: Received | None = None
         for route in self.table.matching(message):
+            if only is not None and route.name != only:
+                continue
             matched = True
             try:
                 received = received or self._receive(message, route.kind)

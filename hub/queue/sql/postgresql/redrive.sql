@@ -1,4 +1,5 @@
 -- columns: id
+-- A quarantined message goes through the routes again, as they are now.
 -- Queue Failed and Cancelled jobs again as if they were new: all retries, the first priority; attempts are counted on.
 -- Answers those that were, with their queues, which are woken everywhere. Plan: primary key, jh_job.
 WITH ended AS MATERIALIZED (
@@ -7,7 +8,9 @@ WITH ended AS MATERIALIZED (
     ORDER BY j.id FOR UPDATE OF j
 ), queued AS (
     UPDATE queue_jobs j SET
-        statusid = 1, gate = 3, scheduledat = NULL, startedat = NULL, completedat = NULL,
+        statusid = 1, gate = 3, scheduledat = NULL,
+        handler = CASE WHEN j.failure = 'quarantined' THEN 'system.ingest' ELSE j.handler END,
+        startedat = NULL, completedat = NULL,
         attemptbase = COALESCE(e.attempts, 0), priority = j.priority + j.retrycount, retrycount = 0, crashcount = 0,
         failure = NULL, unknownsince = NULL, cancelrequested = FALSE, progress = NULL, progressnote = NULL,
         modifiedon = clock_timestamp(), modifiedby = :actor::text, rowversionstamp = j.rowversionstamp + 1

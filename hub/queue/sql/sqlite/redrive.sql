@@ -1,8 +1,11 @@
 -- columns: id
+-- A quarantined message goes through the routes again, as they are now.
 -- Queue Failed and Cancelled jobs again as if they were new: all retries, the first priority; attempts are counted on.
 -- Answers those that were, with their queues. Plan: the unique index on id, jh_job.
 UPDATE queue_jobs SET
-    statusid = 1, gate = 3, scheduledat = NULL, startedat = NULL, completedat = NULL,
+    statusid = 1, gate = 3, scheduledat = NULL,
+    handler = CASE WHEN failure = 'quarantined' THEN 'system.ingest' ELSE handler END,
+    startedat = NULL, completedat = NULL,
     attemptbase = COALESCE(1 + (SELECT max(h.retryattempt) FROM job_histories h WHERE h.jobid = queue_jobs.id), 0),
     priority = priority + retrycount, retrycount = 0, crashcount = 0,
     failure = NULL, unknownsince = NULL, cancelrequested = FALSE, progress = NULL, progressnote = NULL,
