@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub.handlers import outgoing
 from hub.handlers.outgoing import Options
 from hub.handlers.view import JobView
+from hub.model import NewJob
 
 
 class Job(JobView):
@@ -53,6 +54,10 @@ class Job(JobView):
     async def progress(self, share: float, note: str | None = None) -> None:
         """Say how far the job is, from 0 to 1; it is seen with the next heartbeat."""
         self._attempt.progress(min(1.0, max(0.0, share)), note)
+
+    def insert(self, row: NewJob) -> None:
+        """A row as it stands, in the job's transaction: for the hub's own handlers; others have `enqueue`."""
+        self._attempt.enqueue(row)
 
     async def publish(
         self,
