@@ -25,6 +25,8 @@ _CLAIM = {
     "max_retries": "3",
     "queues": "'{}'",
     "retries": "'{}'",
+    "priorities": "NULL",
+    "floors": "NULL",
 }
 _PROCESSING = "SELECT array_agg(id), array_agg(fence) FROM queue_jobs WHERE statusid = 2 AND leaseowner = 'plans'"
 
