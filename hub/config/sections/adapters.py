@@ -179,8 +179,27 @@ class SignalRClient(Adapter):
 class SocketIo(Adapter):
     type: Literal["socketio"]
     path: UrlPath = "/socket.io"
+    namespaces: Listed[Text] = Field(default=("/",), description="The namespaces that clients may connect to.")
     groups: Listed[Text] = Field(default=(), description="Patterns (*) of the groups a client may join by itself.")
-    max_message: Size = 64 * 1024
+    max_message: Size = Field(
+        default=64 * 1024, description="The largest message of a client, with its envelope and its attachments."
+    )
+    max_attachments: Count = Field(default=16, description="Binary attachments of one message.")
+    max_connections: Count = 10_000
+    send_buffer: Size = Field(
+        default=1024 * 1024, description="What may wait for a client that reads slowly, before it is dropped."
+    )
+    rate: Count = Field(
+        default=500, description="Packets a second; a client that says more is read more slowly, nothing is dropped."
+    )
+    ping_interval: PositiveDuration = Field(default=25.0, description="How often a client is pinged.")
+    ping_timeout: PositiveDuration = Field(default=20.0, description="How long a client may take to answer a ping.")
+    handshake_timeout: PositiveDuration = Field(
+        default=15.0, description="A client that is in no namespace for so long is dropped."
+    )
+    result_timeout: PositiveDuration = Field(
+        default=30.0, description="How long a client may take to acknowledge what it was asked to."
+    )
 
 
 class HttpAdapter(Adapter):
