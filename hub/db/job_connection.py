@@ -4,6 +4,9 @@ Invariant: nothing that a handler does through it, be it Core, ORM sessions, tex
 transaction; what tries to is refused and remembered in `violation`. A connection that was lost is never silently
 replaced by a second one, and one whose job has ended raises ResourceClosedError.
 
+A handler in a thread has the same connection: outside of an event loop a statement is handed over whole, to be run on
+the loop as any other, where its cancellation and its errors are dealt with.
+
 ORM sessions work on the synchronous Connection, hence a subclass of that and no wrapper of AsyncConnection. The
 names of SQLAlchemy that it overrides are private in part; a test holds their signatures, and the minor is pinned.
 """
@@ -13,6 +16,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NoReturn, cast
 
 from sqlalchemy.engine import Connection, Engine, NestedTransaction, RootTransaction, TwoPhaseTransaction
@@ -146,6 +150,8 @@ class JobConnection(Connection):
 
     def _revalidate_connection(self) -> PoolProxiedConnection:
         # SQLAlchemy calls this, inside its greenlet, whenever it finds no connection.
+        if asyncio._get_running_loop() is None:
+            return await_only(greenlet_spawn(self._revalidate_connection))
         while self._opening is not None:  # another task of the same handler was first
             await_only(asyncio.shield(self._opening))
         if self._dbapi_connection is not None:
@@ -226,6 +232,9 @@ class JobConnection(Connection):
         **kw: Any,
     ) -> Any:
         # Every statement comes through here: Core, text, DDL, driver SQL, those of sessions.
+        if asyncio._get_running_loop() is None:
+            whole = partial(self._execute_context, dialect, constructor, statement, parameters, execution_options)
+            return await_only(greenlet_spawn(whole, *args, **kw))
         if (why := refusal(str(statement))) is not None:
             self.refuse(why)
         self._running += 1

@@ -6,7 +6,6 @@ declared, and goes through no middleware that is not there. It answers a corouti
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import typing
 from collections.abc import Callable, Coroutine, Iterable
@@ -19,6 +18,7 @@ from hub.handlers.job import Job
 from hub.handlers.mark import Middleware, Next
 from hub.handlers.payload import Decode, untyped
 from hub.handlers.sync import SyncJob
+from hub.handlers.threads import run
 from hub.handlers.view import JobView
 
 Function = Callable[..., Any]
@@ -36,8 +36,8 @@ def bind(function: Function, middleware: Iterable[Middleware] = ()) -> Next:
     is_async = inspect.iscoroutinefunction(inspect.unwrap(function))
     parameters = _required(function)
     roles, decode = _roles(parameters, is_async)
-    positional = _by_position(function, parameters)
-    call = _call(roles, decode, _native(positional) if is_async else _threaded(positional))
+    positional, name = _by_position(function, parameters), f"{function.__module__}:{function.__qualname__}"
+    call = _call(roles, decode, _native(positional) if is_async else _threaded(positional, name))
     for one in reversed(tuple(middleware)):
         call = _wrap(one, call)
     return call
@@ -95,16 +95,11 @@ def _by_position(function: Function, parameters: list[inspect.Parameter]) -> Fun
     return lambda *values: function(*values[:split], **dict(zip(names, values[split:], strict=True)))
 
 
-def _threaded(function: Function) -> AsyncFunction:
-    def run(*values: Any) -> Any:
-        try:
-            return function(*values)
-        except StopIteration as error:  # a future refuses this one, and whoever awaits it would wait for ever
-            raise RuntimeError("the handler raised StopIteration") from error
-
+def _threaded(function: Function, name: str) -> AsyncFunction:
     def call(*values: Any) -> Coroutine[Any, Any, Any]:
-        loop = asyncio.get_running_loop()
-        return asyncio.to_thread(run, *(SyncJob(v, loop) if isinstance(v, JobView) else v for v in values))
+        return run(
+            lambda bridge: function(*(SyncJob(v, bridge) if isinstance(v, JobView) else v for v in values)), name
+        )
 
     return call
 
@@ -177,6 +172,6 @@ def _check_job(kind: Any, is_async: bool) -> None:
         raise TypeError("an async handler gets a Job: annotate it so")
     if not is_async and kind is Job:
         raise TypeError(
-            "a handler that is not async runs in a thread, where there is no Job and no job.db: declare it "
-            "`async def`, or take a SyncJob (from hub.handlers.sync)"
+            "a handler that is not async runs in a thread, where nothing can be awaited: take a SyncJob (from "
+            "hub.handlers.sync), or declare it `async def`"
         )

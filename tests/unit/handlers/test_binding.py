@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import threading
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy.util import await_only
 
 from hub.errors import PayloadInvalid, Permanent
 from hub.handlers.binding import bind
@@ -17,6 +20,7 @@ from hub.handlers.job import Job
 from hub.handlers.mark import Next, handler
 from hub.handlers.registry import Registry
 from hub.handlers.sync import NotInThread, SyncJob
+from hub.handlers.threads import AttemptEnded, Threads, _greenlets
 from tests.unit.handlers.conftest import Hub
 
 if TYPE_CHECKING:
@@ -29,6 +33,7 @@ class Order:
 
 
 ORDER = '{"id": 7}'
+VARIABLE = ContextVar("VARIABLE", default="nothing")
 
 
 async def nothing() -> str:
@@ -164,7 +169,7 @@ def gen(job: SyncJob) -> Any:
         (opaque, "Opaque"),
         (not_at_run_time, "'Decimal'.*import it for real"),
         (sync_job_in_async, "annotate it so"),
-        (job_in_sync, "async def.*SyncJob"),
+        (job_in_sync, "SyncJob.*async def"),
         (agen, "generator"),
         (gen, "generator"),
     ],
@@ -255,16 +260,103 @@ async def test_a_handler_in_a_thread_sends_enqueues_and_reports_as_an_async_one_
     assert hub.attempt.said == [(0.5, "half")]
 
 
-@pytest.mark.parametrize("what", ["db", "driver", "step"])
-async def test_what_needs_the_event_loop_says_so_in_a_thread(what: str, hub: Hub) -> None:
+async def test_the_drivers_connection_is_refused_in_a_thread(hub: Hub) -> None:
     @handler("test")
-    def run(job: Any) -> None:
-        found = getattr(job, what)
-        found("name", print) if what == "step" else found()
+    def run(job: SyncJob) -> None:
+        job.driver()
 
     with pytest.raises(NotInThread, match="async def") as caught:
         await hub.call(run)
     assert isinstance(caught.value, Permanent)
+
+
+async def test_a_step_in_a_thread_is_remembered(hub: Hub) -> None:
+    @handler("test")
+    def run(job: SyncJob) -> list[Any]:
+        async def later() -> str:
+            return threading.current_thread().name
+
+        def now(value: str) -> str:
+            return f"{value} in a thread" if threading.current_thread() is not threading.main_thread() else value
+
+        return [job.step("a", now, "first"), job.step("a", now, "again"), job.step("b", later)]
+
+    assert await hub.call(run) == ["first in a thread", "first in a thread", threading.main_thread().name]
+
+
+async def test_a_thread_has_the_context_variables_of_the_job_and_keeps_its_own(hub: Hub) -> None:
+    token = VARIABLE.set("outside")
+
+    @handler("test")
+    def run() -> str:
+        seen = VARIABLE.get()
+        VARIABLE.set("inside")
+        return seen
+
+    try:
+        assert [await hub.call(run), VARIABLE.get()] == ["outside", "outside"]
+    finally:
+        VARIABLE.reset(token)
+
+
+async def test_what_a_thread_does_after_its_attempt_is_refused(hub: Hub) -> None:
+    begun, go_on, seen = asyncio.Event(), threading.Event(), []
+    loop, over = asyncio.get_running_loop(), asyncio.Event()
+
+    @handler("test")
+    def run(job: SyncJob) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        go_on.wait(20)
+        for late in (
+            lambda: job.enqueue("next"),
+            lambda: job.progress(1),
+            lambda: job.step("s", print),
+            lambda: job.db,
+        ):
+            try:
+                late()
+            except AttemptEnded as error:
+                seen.append(error)
+        seen.append(job.ended)
+        loop.call_soon_threadsafe(over.set)
+
+    task = asyncio.create_task(hub.call(run))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    go_on.set()
+    async with asyncio.timeout(10):
+        await over.wait()
+    assert len(seen) == 5
+    assert seen[-1] is True
+    assert (hub.attempt.enqueued, hub.attempt.said, hub.attempt.steps) == ([], [], {})
+
+
+def test_a_thread_is_used_again_and_ends_when_it_is_idle() -> None:
+    threads, names, done = Threads(idle=0.05), [], threading.Event()
+
+    def work() -> None:
+        names.append(threading.current_thread().name)
+        done.set()
+
+    threads.submit(work)
+    assert done.wait(10)
+    [thread] = [one for one in threading.enumerate() if one.name == names[0]]
+    assert thread.daemon
+    thread.join(10)
+    assert not thread.is_alive()
+    done.clear()
+    threads.submit(work)
+    assert done.wait(10)
+    assert names[0] != names[1]
+
+
+def test_the_names_of_sqlalchemy_that_the_bridge_stands_on_are_still_there() -> None:
+    assert _greenlets._AsyncIoGreenlet.__sqlalchemy_greenlet_provider__ is True
+    assert list(inspect.signature(_greenlets._AsyncIoGreenlet.__init__).parameters) == ["self", "fn", "driver"]
+    assert "current.parent.switch(awaitable)" in inspect.getsource(await_only)
+    assert "__sqlalchemy_greenlet_provider__" in inspect.getsource(await_only)
 
 
 async def test_stop_iteration_from_a_thread_is_an_error_and_no_endless_wait(hub: Hub) -> None:
