@@ -411,3 +411,13 @@ BEGIN IMMEDIATE;
 
 INSERT INTO hub_migrations (version, name) VALUES (6, 'light_checks') ON CONFLICT DO NOTHING;
 COMMIT;
+
+-- 0007_recovery.sql
+-- Runs of tasks that have not ended, of schedules of every kind: what recovery looks at, and nothing else.
+
+BEGIN IMMEDIATE;
+
+CREATE INDEX IF NOT EXISTS jobs_open_runs ON jobs (id) WHERE current_interval_id IS NOT NULL;
+
+INSERT INTO hub_migrations (version, name) VALUES (7, 'recovery') ON CONFLICT DO NOTHING;
+COMMIT;

@@ -1,0 +1,162 @@
+"""Task recovery: runs that were left incomplete are found, at the start and now and then, and brought to their end.
+
+Invariant: nothing here is needed for a run whose tasks end well. What it writes is written behind what the run said
+when it was looked at, so that any number of instances may look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from hub.clock import Clock
+from hub.errors import HubError
+from hub.scheduler.runs import Look, Runs
+from hub.scheduler.tasks import Interval
+from hub.telemetry import get_logger
+
+_log = get_logger("hub.recovery")
+
+_PAGE = 500
+_SOONEST, _LATEST = 0.02, 2.0
+
+
+class RecoverySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`check_interval` (s): how often incomplete runs are looked for. `max_attempts`: recoveries of one run."""
+
+    enabled: bool = True
+    check_interval: float = 300.0
+    max_attempts: int = 3
+
+
+class Recovery:
+    """start, stop; `suspect` is told of schedules whose run may have changed other than by a task's completion."""
+
+    def __init__(self, runs: Runs, clock: Clock, settings: RecoverySettings) -> None:
+        self._runs = runs
+        self._clock = clock
+        self._settings = settings
+        self._suspects: dict[str, float] = {}
+        self._seen: dict[str, str] = {}
+        self._told = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._checked: datetime | None = None
+        self._due = float("-inf")
+        self._incomplete = self._recovered = self._failed = 0
+        self.failing: str | None = None
+
+    async def start(self) -> None:
+        """Begin with a check. The database is started already."""
+        if self._settings.enabled and self._task is None:
+            self._due = float("-inf")
+            self._task = asyncio.get_running_loop().create_task(self._run(), name="recovery")
+
+    async def stop(self) -> None:
+        """Tolerates never-started and twice."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def suspect(self, schedule: str) -> None:
+        """An attempt at a task of its run has ended badly, or the run has ended: look once that is written."""
+        self._suspects[schedule] = _SOONEST
+        self._told.set()
+
+    def state(self) -> dict[str, Any]:
+        """What this process knows of recovery, for /health and `hub status`."""
+        return {
+            "enabled": self._settings.enabled,
+            "running": self._task is not None and not self._task.done(),
+            "incomplete": self._incomplete,
+            "recovered": self._recovered,
+            "failed": self._failed,
+            "last_check": self._checked.isoformat() if self._checked is not None else None,
+            "failing": self.failing,
+        }
+
+    async def check(self, *, startup: bool = False) -> int:
+        """Look at every run that has not ended; answers how many there were."""
+        if startup:
+            _log.info("Starting recovery check on startup...")
+        found: list[tuple[str, str]] = []
+        while page := await self._runs.open(found[-1][0] if found else "", _PAGE):
+            found += page
+        self._incomplete, self._checked = len(found), self._clock.now()
+        if found:
+            _log.info(f"Found {len(found)} jobs with incomplete intervals")
+        for schedule, interval_id in found:
+            try:
+                look = await self._look(schedule)
+                if look.finding.interrupted or (startup and look.interval is not None and look.interval.open):
+                    _log.info(f"Scheduled recovery for job {schedule}, interval {interval_id}")
+            except HubError as error:  # of one run: the others go on
+                _log.error(f"Recovery failed for job {schedule}: {error}")
+        return len(found)
+
+    async def _look(self, schedule: str) -> Look:
+        look = await self._runs.look(schedule)
+        interval = look.interval
+        if interval is not None:
+            self._recovered += look.finding.interrupted and interval.error is None
+            self._failed += interval.error is not None
+            if not interval.open and interval.error is None:
+                self._tell_end(interval)
+        return look
+
+    async def _ask_suspects(self) -> None:
+        for schedule, patience in list(self._suspects.items()):
+            look = await self._look(schedule)
+            if look.interval is None:
+                await self._tell_of_last(schedule)
+            if look.finding.unsettled and patience < _LATEST:
+                # Who suspects it has not written its end yet: a moment, then longer ones.
+                self._suspects[schedule] = patience * 2
+            elif self._suspects.get(schedule) == patience:
+                del self._suspects[schedule]
+
+    async def _tell_of_last(self, schedule: str) -> None:
+        """The run has ended with the completion of its last task, whose transaction said so."""
+        held = await self._runs.read(schedule)
+        last = held.last if held is not None else None
+        if last is not None and last.error is None:
+            self._tell_end(last)
+
+    def _tell_end(self, interval: Interval) -> None:
+        if self._seen.get(interval.job_id) != interval.interval_id:
+            self._seen = {interval.job_id: interval.interval_id}
+            _log.info(f"All tasks completed for interval {interval.interval_id}")
+
+    async def _run(self) -> None:
+        failures, startup = 0, True
+        while True:
+            self._told.clear()
+            try:
+                if self._clock.monotonic() >= self._due:
+                    await self.check(startup=startup)
+                    startup = False
+                    self._due = self._clock.monotonic() + self._settings.check_interval
+                await self._ask_suspects()
+                failures, self.failing = 0, None
+            except Exception as error:  # a bug must not end the watch; it is in the log, and in `failing`
+                failures += 1
+                self.failing = f"runs are not recovered: {str(error) or type(error).__name__}"
+                if not isinstance(error, HubError):
+                    _log.exception("a look at the runs of tasks failed")
+                await asyncio.sleep(min(5.0, 0.1 * 2**failures) * (0.5 + self._clock.random() / 2))
+                continue
+            await self._wait()
+
+    async def _wait(self) -> None:
+        pause = max(0.0, self._due - self._clock.monotonic())
+        if self._suspects:
+            await asyncio.sleep(min(pause, *self._suspects.values()))
+            return
+        try:
+            async with asyncio.timeout(pause):
+                await self._told.wait()
+        except TimeoutError:
+            pass

@@ -1,0 +1,6 @@
+-- Write how far a run is, if the row still says what it said when it was read (:was); answers its id then.
+-- `interval` is NULL once the run has ended. Plan: primary key.
+UPDATE jobs SET current_interval_id = :interval, interval_progress = :progress, interval_started_at = :started,
+    lasterror = COALESCE(:lasterror, lasterror)
+WHERE id = :id AND NOT is_deleted AND interval_progress IS :was
+RETURNING id
