@@ -37,6 +37,7 @@ from hub.queue.engine import Engine, Shared
 from hub.queue.follow import follow
 from hub.queue.manager import QueueManager
 from hub.queue.records import Records
+from hub.scheduler.recovery import install as install_recovery
 from hub.scheduler.scheduler import CHANNEL as SCHEDULES
 from hub.scheduler.scheduler import Scheduler
 from hub.settings import (
@@ -45,6 +46,7 @@ from hub.settings import (
     collect,
     database_settings,
     engine_settings,
+    recovery_settings,
     retention,
     scheduler_settings,
     schedules_of,
@@ -160,6 +162,13 @@ class Hub:
         self.workflows, self.monitor = install(
             catalog, self.database, self.registry, self.engine, self.records, self.clock, self.metrics
         )
+        self.recovery = install_recovery(
+            self.database,
+            self.registry,
+            self.engine.woken,
+            self.clock,
+            recovery_settings(configuration),
+        )
         self.scheduler = Scheduler(
             self.database,
             open_probe(url, settings),
@@ -211,6 +220,8 @@ class Hub:
             if self.engine.working:
                 self.monitor.start()
                 starting.push_async_callback(self.monitor.stop)
+                self.recovery.start()
+                starting.push_async_callback(self.recovery.stop)
             await self.scheduler.start(schedules_of(self.configuration, keep_house=len(self.workflows.catalog) > 0))
             self._hear_of_schedules()
             starting.push_async_callback(self.scheduler.stop)
@@ -295,7 +306,7 @@ class Hub:
             "cache": self.sharing.mode.state(),
             "adapters": {one["name"]: one for one in self.supervisor.view()},
             "scheduler": self.scheduler.state(),
-            "recovery": {"enabled": self.configuration.jobs.recovery.enabled},
+            "recovery": self.recovery.state(),
             "jobs": self.engine.state(),
         }
 
@@ -307,9 +318,17 @@ class Hub:
             found.append(self.scheduler.failing)
         if self.monitor.failing:
             found.append(self.monitor.failing)
+        if self.recovery.failing:
+            found.append(self.recovery.failing)
         if not await self.engine.store.reachable():
             found.append("the database is away")
         return list(dict.fromkeys(found))
+
+    def schedules_changed(self) -> None:
+        """Rows of `jobs` were written by this process: schedulers here and on other instances look at once."""
+        self.scheduler.changed()
+        if self.sharing.channels is not None:
+            self.sharing.channels.publish(SCHEDULES, "")
 
     def _follow(self, job_id: str) -> AsyncGenerator[Mapping[str, Any], None]:
         return follow(self.records, job_id)

@@ -25,6 +25,7 @@ from hub.queue.limit import Limit
 from hub.queue.limit_rules import HandlerLimit
 from hub.queue.upkeep import UpkeepSettings
 from hub.queue.worker import PoolSettings
+from hub.scheduler.recovery import RecoverySettings
 from hub.scheduler.scheduler import SchedulerSettings
 from hub.scheduler.schedules import Schedule
 from hub.transitions import Rules
@@ -153,6 +154,14 @@ def scheduler_settings(configuration: Configuration, *, run: bool) -> SchedulerS
     """When the table `jobs` is looked at."""
     jobs = configuration.jobs
     return SchedulerSettings(run=run and jobs.enabled, check_interval=jobs.scheduler_check_interval)
+
+
+def recovery_settings(configuration: Configuration) -> RecoverySettings:
+    """Whether runs of tasks are kept and recovered, and how often they are looked for."""
+    recovery = configuration.jobs.recovery
+    return RecoverySettings(
+        enabled=recovery.enabled, check_interval=recovery.check_interval, max_attempts=recovery.max_attempts
+    )
 
 
 def housekeeping() -> dict[str, Schedule]:

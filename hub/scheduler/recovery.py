@@ -7,6 +7,7 @@ when it was looked at, so that any number of instances may look.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -14,8 +15,11 @@ import msgspec
 
 from hub.clock import Clock
 from hub.errors import HubError
+from hub.handlers.registry import Registry
+from hub.ports import Database
 from hub.scheduler.runs import Look, Runs
-from hub.scheduler.tasks import Interval
+from hub.scheduler.task_handlers import TaskEntries, handlers
+from hub.scheduler.tasks import METHOD, Interval
 from hub.telemetry import get_logger
 
 _log = get_logger("hub.recovery")
@@ -30,6 +34,21 @@ class RecoverySettings(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
     check_interval: float = 300.0
     max_attempts: int = 3
+
+
+def install(
+    database: Database,
+    registry: Registry,
+    woken: Callable[[Iterable[str]], None],
+    clock: Clock,
+    settings: RecoverySettings,
+) -> Recovery:
+    """Task recovery put into a hub: `system.tasks`, the entries that run tasks, and the watch over their runs."""
+    runs = Runs(database, clock, woken, settings.max_attempts)
+    recovery = Recovery(runs, clock, settings)
+    registry.add(*handlers(runs, clock, enabled=settings.enabled))
+    registry.vary(METHOD, TaskEntries(runs, clock, recovery).of)
+    return recovery
 
 
 class Recovery:
@@ -48,7 +67,7 @@ class Recovery:
         self._incomplete = self._recovered = self._failed = 0
         self.failing: str | None = None
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Begin with a check. The database is started already."""
         if self._settings.enabled and self._task is None:
             self._due = float("-inf")
