@@ -106,7 +106,9 @@ def make_outlets(adapters: Mapping[str, Adapter], supervisor: Supervisor, clock:
     for name, adapter in adapters.items():
         if sends(adapter):
             state = supervisor.states[name]
-            outlets[name] = Outlet(adapter, clock, state.is_ready, state.is_elsewhere)
+            # Of an exclusive adapter one instance reads, and each sends.
+            ready = state.is_ready if not adapter.features.exclusive else None
+            outlets[name] = Outlet(adapter, clock, ready)
             state.published = outlets[name].receipts
     return outlets
 

@@ -25,23 +25,14 @@ class Sending(Protocol):
     async def send(self, message: Outgoing, /) -> object: ...
 
 
-def _always() -> bool:
-    return True
-
-
-def _never() -> bool:
-    return False
-
-
 class Outlet:
-    """`ready` answers whether the adapter is connected, `elsewhere` whether another instance is in its place."""
+    """`ready` answers whether the adapter is connected; None: it sends without."""
 
     def __init__(
         self,
         sink: Sending,
         clock: Clock,
-        ready: Callable[[], bool] = _always,
-        elsewhere: Callable[[], bool] = _never,
+        ready: Callable[[], bool] | None = None,
         circuit: Circuit | None = None,
     ) -> None:
         self.circuit = circuit or Circuit()
@@ -49,7 +40,6 @@ class Outlet:
         self._sink = sink
         self._clock = clock
         self._ready = ready
-        self._elsewhere = elsewhere
         self._away_since: float | None = None
 
     def receipts(self) -> int:
@@ -83,11 +73,9 @@ class Outlet:
         return answer
 
     def _require_ready(self, name: str) -> None:
-        if self._ready():
+        if self._ready is None or self._ready():
             self._away_since = None
             return
-        if self._elsewhere():
-            raise Snooze(self._jittered(_SHORTEST), f"{name} is connected to another instance")
         now = self._clock.monotonic()
         if self._away_since is None:
             self._away_since = now

@@ -63,10 +63,6 @@ class AdapterState:
         """Whether messages can leave through it now."""
         return self.state in ("connected", "paused")
 
-    def is_elsewhere(self) -> bool:
-        """Whether another instance has the lease."""
-        return self.state == "waiting"
-
     def view(self) -> dict[str, Any]:
         """As `GET /api/adapters` and /health show it; `lag` by stream, empty where nobody can know."""
         return {

@@ -20,6 +20,7 @@ from hub.ingest.lease import Lease
 from hub.ingest.leases import Leases
 from hub.ingest.listening import Listening
 from hub.ingest.pump import Pump, PumpSettings
+from hub.ingest.sending import Sending
 from hub.ingest.state import AdapterState
 from hub.ports import Adapter, Connected, Database, Listener, Sink
 from hub.queue.store import Store
@@ -55,7 +56,7 @@ class Supervisor:
         self._parts = parts
         self._cursors = Cursors(parts.database)
         self._leases = Leases(parts.database, parts.owner, parts.lease)
-        self._running: dict[str, Pump | Listening] = {}
+        self._running: dict[str, Pump | Listening | Sending] = {}
         self.states = {name: AdapterState(name, kinds.get(name, "")) for name in adapters}
         for name, adapter in self._adapters.items():
             if connects(adapter):
@@ -75,8 +76,7 @@ class Supervisor:
         self._intake, self._read = intake, read
         for name, adapter in self._adapters.items():
             if connects(adapter):
-                pump = self._running[name] = self._pump(name, adapter, intake, read=read)
-                pump.start()
+                self._begin(name, adapter, intake)
             elif listens(adapter) and read:
                 listening = Listening(adapter, intake, self.states[name])
                 await listening.start()
@@ -99,8 +99,7 @@ class Supervisor:
             state = self.states[name] = AdapterState(name, kinds.get(name, ""))
             state.lag = adapter.lag
             if self._intake is not None:
-                pump = self._running[name] = self._pump(name, adapter, self._intake, read=self._read)
-                pump.start()
+                self._begin(name, adapter, self._intake)
 
     def changed(self) -> None:
         """The routes have changed: subscribe to what they read now."""
@@ -108,13 +107,23 @@ class Supervisor:
             if isinstance(one, Pump):
                 one.changed()
 
-    def _pump(self, name: str, adapter: Connected, intake: Intake, *, read: bool) -> Pump:
+    def _begin(self, name: str, adapter: Connected, intake: Intake) -> None:
+        state = self.states[name]
+        if adapter.features.exclusive and not self._read:
+            one = self._running[name] = Sending(adapter, state)
+            one.start()
+        else:
+            pump = self._running[name] = self._pump(name, adapter, intake)
+            pump.start()
+
+    def _pump(self, name: str, adapter: Connected, intake: Intake) -> Pump:
         parts = self._parts
         inbox = Inbox(name, intake, parts.store, self._cursors, parts.woken, parts.clock, parts.metrics)
         lease = Lease(self._leases, name, parts.clock) if adapter.features.exclusive else None
 
         def topics() -> list[str]:
-            return [route.topic or ANY for route in intake.table.routes if route.adapter == name] if read else []
+            read = intake.table.routes if self._read else ()
+            return [route.topic or ANY for route in read if route.adapter == name]
 
         return Pump(adapter, inbox, topics, self.states[name], parts.clock, lease, parts.pump)
 

@@ -29,8 +29,8 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     `ordering`: messages of one key (Kafka's partition, a queue, a connection) arrive in the order they were sent.
     `redelivery`: what was read and not acknowledged comes again. `cursor`: a delivery says where in its stream it
     stands, and the position is kept in the database together with the rows. `headers`, `keys`: travel with a message.
-    `delayed`: it can be told to hand a message over later. `exclusive`: only one instance may be connected at a time;
-    the others wait for a lease in the database, and what they have to send is left to the one that is connected.
+    `delayed`: it can be told to hand a message over later. `exclusive`: only one instance may read at a time; the
+    others wait for a lease in the database. `send` then needs no `connect`, so that all of them can send.
     """
 
     ordering: bool = False

@@ -104,7 +104,7 @@ class ActiveMqAdapter:
     # ----------------------------------------------------------------------------------------------------------- a Sink
 
     async def send(self, message: Outgoing) -> None:
-        if self._link is None:
+        if self._link is None and not self.features.exclusive:
             raise Transient(f"{self.name} is not connected")
         await self._sender.send(message)
 

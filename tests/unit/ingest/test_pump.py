@@ -247,3 +247,25 @@ async def test_starting_and_stopping_twice_is_harmless() -> None:
         await b.supervisor.stop()
         await b.supervisor.stop()
         assert b.adapter.features == Features(ordering=True, redelivery=True, headers=True, keys=True)
+
+
+async def test_an_instance_that_only_sends_leaves_lease_and_place_to_one_that_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with bench(exclusive=True) as b:
+        connected = 0
+        connect = b.adapter.connect
+
+        async def counted() -> None:
+            nonlocal connected
+            connected += 1
+            await connect()
+
+        monkeypatch.setattr(b.adapter, "connect", counted)
+        assert b.harness.hub.intake is not None
+        await b.supervisor.start(b.harness.hub.intake, read=False)
+        assert b.state.state == "waiting"
+        async with b.harness.hub.database.transaction() as connection:
+            assert (await connection.execute(text("SELECT count(*) FROM adapter_leases"))).scalar_one() == 0
+        await b.supervisor.stop()
+        assert (b.state.state, connected) == ("stopped", 0)
