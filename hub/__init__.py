@@ -12,10 +12,19 @@ if TYPE_CHECKING:
     from hub.handlers.batch import Batch
     from hub.handlers.job import Job
     from hub.handlers.mark import handler
+    from hub.handlers.process_job import ProcessJob
+    from hub.handlers.sync import SyncJob
 
-__all__ = ["Batch", "Hub", "Job", "handler"]
+__all__ = ["Batch", "Hub", "Job", "ProcessJob", "SyncJob", "handler"]
 
-_HOMES = {"Batch": "hub.handlers.batch", "Hub": "hub.app", "Job": "hub.handlers.job", "handler": "hub.handlers.mark"}
+_HOMES = {
+    "Batch": "hub.handlers.batch",
+    "Hub": "hub.app",
+    "Job": "hub.handlers.job",
+    "ProcessJob": "hub.handlers.process_job",
+    "SyncJob": "hub.handlers.sync",
+    "handler": "hub.handlers.mark",
+}
 
 
 def __getattr__(name: str) -> Any:

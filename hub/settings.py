@@ -17,6 +17,7 @@ from hub.config import Configuration
 from hub.config.sections.plans import Workflow as WorkflowSection
 from hub.db.settings import DatabaseSettings
 from hub.handlers import system
+from hub.handlers.pool import ProcessPool
 from hub.handlers.registry import Registry
 from hub.queue.claims import StoreSettings
 from hub.queue.engine import EngineSettings
@@ -47,7 +48,10 @@ def collect(configuration: Configuration, functions: Iterable[Callable[..., Any]
     fault."""
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))  # modules beside the configuration, as `python -m hub` finds them
-    registry = Registry(rules=Rules(unknown_handler_after=configuration.jobs.unknown_handler_after))
+    jobs = configuration.jobs
+    registry = Registry(
+        rules=Rules(unknown_handler_after=jobs.unknown_handler_after), pool=ProcessPool(jobs.process_pool)
+    )
     registry.collect([BUILT_IN, *configuration.handlers])
     return registry.add(*functions)
 

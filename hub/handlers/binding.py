@@ -17,30 +17,54 @@ from hub.handlers.decoder import decoder_for
 from hub.handlers.job import Job
 from hub.handlers.mark import Middleware, Next
 from hub.handlers.payload import Decode, untyped
+from hub.handlers.pool import ProcessPool
+from hub.handlers.process_job import ProcessJob
 from hub.handlers.sync import SyncJob
 from hub.handlers.threads import run
 from hub.handlers.view import JobView
 
 Function = Callable[..., Any]
 AsyncFunction = Callable[..., Coroutine[Any, Any, Any]]
-_JOBS: dict[str, type[JobView]] = {"Job": Job, "SyncJob": SyncJob}
+_JOBS: dict[str, type[JobView]] = {"Job": Job, "SyncJob": SyncJob, "ProcessJob": ProcessJob}
 
 
-def bind(function: Function, middleware: Iterable[Middleware] = ()) -> Next:
-    """The call that runs `function` for a job, the first of `middleware` outermost.
+def bind(function: Function, middleware: Iterable[Middleware] = (), pool: ProcessPool | None = None) -> Next:
+    """The call that runs `function` for a job, the first of `middleware` outermost; in a child of `pool`, if given.
 
     Raises TypeError for a signature that cannot be served.
     """
+    call = _alone(function) if pool is None else _elsewhere(function, pool)
+    for one in reversed(tuple(middleware)):
+        call = _wrap(one, call)
+    return call
+
+
+def bind_process(function: Function) -> Callable[[ProcessJob], Any]:
+    """The call that runs `function` for a job in this process, a child of a pool. Raises TypeError as `bind` does."""
+    if inspect.iscoroutinefunction(inspect.unwrap(function)) or inspect.isgeneratorfunction(function):
+        raise TypeError("a handler of the process pool is a plain function: leave out `async`, or process=True")
+    parameters = _required(function)
+    roles, decode = _roles(parameters, ProcessJob)
+    positional = _by_position(function, parameters)
+    return lambda job: positional(*(job if role == "job" else decode(job._claim) for role in roles))
+
+
+def _elsewhere(function: Function, pool: ProcessPool) -> Next:
+    bind_process(function)  # its faults are said at the start
+    module, qualname = function.__module__, function.__qualname__
+    if module == "__main__" or "<" in qualname:
+        raise TypeError("a handler of the process pool is found by its name: write it at the top of a module")
+    return lambda job: pool.run(module, qualname, job)
+
+
+def _alone(function: Function) -> Next:
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
         raise TypeError("a generator cannot be a handler: return the result instead of yielding it")
     is_async = inspect.iscoroutinefunction(inspect.unwrap(function))
     parameters = _required(function)
-    roles, decode = _roles(parameters, is_async)
+    roles, decode = _roles(parameters, Job if is_async else SyncJob)
     positional, name = _by_position(function, parameters), f"{function.__module__}:{function.__qualname__}"
-    call = _call(roles, decode, _native(positional) if is_async else _threaded(positional, name))
-    for one in reversed(tuple(middleware)):
-        call = _wrap(one, call)
-    return call
+    return _call(roles, decode, _native(positional) if is_async else _threaded(positional, name))
 
 
 def bind_batch(function: Function, size: int) -> BatchCall:
@@ -107,8 +131,8 @@ def _threaded(function: Function, name: str) -> AsyncFunction:
 # --- who is who ------------------------------------------------------------------------------------------------------
 
 
-def _roles(parameters: list[inspect.Parameter], is_async: bool) -> tuple[tuple[str, ...], Decode]:
-    """What goes into each parameter, 'payload' or 'job', and how the payload is decoded."""
+def _roles(parameters: list[inspect.Parameter], given: type[JobView]) -> tuple[tuple[str, ...], Decode]:
+    """What goes into each parameter, 'payload' or 'job' (which is a `given`), and how the payload is decoded."""
     roles: list[str] = []
     decode: Decode = untyped
     for parameter in parameters:
@@ -121,7 +145,7 @@ def _roles(parameters: list[inspect.Parameter], is_async: bool) -> tuple[tuple[s
         if role == "payload":
             decode = decoder_for(parameter.annotation)
         else:
-            _check_job(parameter.annotation, is_async)
+            _check_job(parameter.annotation, given)
         roles.append(role)
     return tuple(roles), decode
 
@@ -167,11 +191,16 @@ def _is_batch(parameter: inspect.Parameter) -> bool:
     return typing.get_origin(kind) is Batch or kind is Batch or (parameter.name == "batch" and kind is parameter.empty)
 
 
-def _check_job(kind: Any, is_async: bool) -> None:
-    if is_async and kind is SyncJob:
+def _check_job(kind: Any, given: type[JobView]) -> None:
+    if kind not in _JOBS.values() or kind is given:
+        return
+    if given is Job:
         raise TypeError("an async handler gets a Job: annotate it so")
-    if not is_async and kind is Job:
+    if given is ProcessJob:
         raise TypeError(
-            "a handler that is not async runs in a thread, where nothing can be awaited: take a SyncJob (from "
-            "hub.handlers.sync), or declare it `async def`"
+            "a handler of the process pool has no Job and no job.db: take a ProcessJob (from hub.handlers.process_job)"
         )
+    raise TypeError(
+        "a handler that is not async runs in a thread, where nothing can be awaited: take a SyncJob (from "
+        "hub.handlers.sync), or declare it `async def`"
+    )

@@ -19,6 +19,7 @@ from hub.handlers.batch import BatchCall
 from hub.handlers.binding import bind, bind_batch
 from hub.handlers.mark import Mark, Middleware, Next
 from hub.handlers.payload import NotJson, json_text
+from hub.handlers.pool import ProcessPool
 from hub.telemetry import get_logger
 from hub.transitions import Backoff, Rules
 
@@ -69,8 +70,11 @@ class Entry:
             raise Permanent(f"the result of {self.name} cannot be kept: {error}") from error
 
 
-def make_entry(function: Callable[..., Any], mark: Mark, middleware: Sequence[Middleware], rules: Rules) -> Entry:
-    """The entry of `mark` on `function`; `middleware` goes around its own, and around no batch handler.
+def make_entry(
+    function: Callable[..., Any], mark: Mark, middleware: Sequence[Middleware], rules: Rules, pool: ProcessPool
+) -> Entry:
+    """The entry of `mark` on `function`; `middleware` goes around its own, and around no batch handler. `pool` is for
+    the handlers that want a process.
 
     Raises TypeError as `bind` does.
     """
@@ -87,7 +91,9 @@ def make_entry(function: Callable[..., Any], mark: Mark, middleware: Sequence[Mi
         share_transaction=mark.share_transaction,
         batch=batch,
         permanent=(Permanent, *mark.permanent),
-        call=batch.alone if batch is not None else bind(function, (*middleware, *mark.middleware)),
+        call=batch.alone
+        if batch is not None
+        else bind(function, (*middleware, *mark.middleware), pool if mark.process else None),
         function=function,
     )
 

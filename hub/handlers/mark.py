@@ -56,6 +56,7 @@ class Mark:
     share_transaction: bool
     batch: int | None
     permanent: tuple[type[BaseException], ...]
+    process: bool = False
 
 
 def handler(
@@ -70,6 +71,7 @@ def handler(
     share_transaction: bool = False,
     batch: int | None = None,
     permanent: type[BaseException] | tuple[type[BaseException], ...] = (),
+    process: bool = False,
 ) -> Callable[[F], F]:
     """Mark a function as the handler `name`. Used again on the same function, it adds another name.
 
@@ -79,6 +81,9 @@ def handler(
     `share_transaction`: for short async handlers that await nothing but `job.db`; what waits of them runs one after
     another in one transaction. When one of them fails, or the commit does, the others run again, so a handler must do
     nothing that a rollback does not undo. `batch`: the handler takes a `Batch` of up to so many jobs, those that wait.
+
+    `process`: a plain function that keeps a processor busy runs in a process of its own, without `job.db`. It is found
+    there by its module and name. A time-out or a cancellation kills that process.
 
     Raises HandlersInvalid for values that make no sense.
     """
@@ -93,6 +98,7 @@ def handler(
         share_transaction=share_transaction,
         batch=batch,
         permanent=permanent if isinstance(permanent, tuple) else (permanent,),
+        process=process,
     )
     if faults := tuple(f"handler {name!r}: {fault}" for fault in _faults(mark)):
         raise HandlersInvalid(*faults)
@@ -141,6 +147,8 @@ def _faults(mark: Mark) -> Iterator[str]:
         yield "share_transaction: the jobs of a batch share one as it is"
     if mark.batch is not None and mark.middleware:
         yield "middleware: it goes around one job, and this handler takes many"
+    if mark.process and (mark.share_transaction or mark.batch is not None or mark.isolation is not None):
+        yield "process: there is no transaction in a process of its own, so no share_transaction, batch or isolation"
     for kind in mark.permanent:
         if not _is_exception(kind):
             yield f"permanent: {kind!r} is no class of exceptions"

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from hub.handlers.entry import Entry, make_entry, origin
 from hub.handlers.mark import HandlersInvalid, Middleware, handler, marks
+from hub.handlers.pool import ProcessPool
 from hub.model import Claim
 from hub.transitions import Rules
 
@@ -26,9 +27,13 @@ Function = Callable[..., Any]
 
 
 class Registry:
-    """Handlers by name; also `hub.ports.Defaults`. `middleware` goes around every handler, the first outermost."""
+    """Handlers by name; also `hub.ports.Defaults`. `middleware` goes around every handler, the first outermost; `pool`
+    runs those that want a process."""
 
-    def __init__(self, *, middleware: Sequence[Middleware] = (), rules: Rules | None = None) -> None:
+    def __init__(
+        self, *, middleware: Sequence[Middleware] = (), rules: Rules | None = None, pool: ProcessPool | None = None
+    ) -> None:
+        self.pool = pool if pool is not None else ProcessPool()
         self._middleware = tuple(middleware)
         self._rules = rules if rules is not None else Rules()
         self._entries: dict[str, Entry] = {}
@@ -112,7 +117,7 @@ class Registry:
                 faults.append(f"two handlers {mark.name!r}: {known.origin} and {origin(function)}")
                 continue
             try:
-                entry = make_entry(function, mark, self._middleware, self._rules)
+                entry = make_entry(function, mark, self._middleware, self._rules, self.pool)
             except TypeError as error:
                 faults.append(f"handler {mark.name!r}, {origin(function)}: {error}")
                 continue

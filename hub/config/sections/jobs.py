@@ -92,6 +92,10 @@ class Jobs(Section):
     processes: int = Field(
         default=1, ge=1, le=256, description="Worker processes on this machine; each has all the `workers`."
     )
+    process_pool: Count | None = Field(
+        default=None,
+        description="How many children run handlers with process=True, in each process. Left out: one a processor.",
+    )
     lease: PositiveDuration = Field(default=30.0, description="How long a silent worker keeps its jobs.")
     shutdown_timeout: Duration = Field(
         default=30.0, description="What runs may finish for so long; the rest is given back."

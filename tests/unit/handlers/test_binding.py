@@ -334,22 +334,23 @@ async def test_what_a_thread_does_after_its_attempt_is_refused(hub: Hub) -> None
 
 
 def test_a_thread_is_used_again_and_ends_when_it_is_idle() -> None:
-    threads, names, done = Threads(idle=0.05), [], threading.Event()
+    threads, done = Threads(idle=0.05), threading.Event()
+    names: list[threading.Thread] = []
 
     def work() -> None:
-        names.append(threading.current_thread().name)
+        names.append(threading.current_thread())
         done.set()
 
     threads.submit(work)
     assert done.wait(10)
-    [thread] = [one for one in threading.enumerate() if one.name == names[0]]
+    [thread] = names
     assert thread.daemon
     thread.join(10)
     assert not thread.is_alive()
     done.clear()
     threads.submit(work)
     assert done.wait(10)
-    assert names[0] != names[1]
+    assert names[0] is not names[1]
 
 
 def test_the_names_of_sqlalchemy_that_the_bridge_stands_on_are_still_there() -> None:
