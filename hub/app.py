@@ -215,6 +215,7 @@ class Hub:
             await self.sharing.start()
             starting.push_async_callback(self.sharing.stop)
             starting.push_async_callback(self.outbound.stop)
+            starting.push_async_callback(self.registry.pool.stop)
             await self.engine.start()
             starting.push_async_callback(self.engine.stop)
             if self.engine.working:
