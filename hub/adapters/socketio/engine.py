@@ -120,11 +120,8 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no 
     async def close(self, session: Session, *, say: bool) -> None:
         """End a session; with `say` the client is told, behind what waits for it. Tolerates one that has ended."""
         socket = self.sockets.get(session.id)
-        if socket is None or socket.closing:
-            return
-        await socket.close(wait=False, abort=not say)
-        # Whoever writes, or polls, comes to its end behind this.
-        socket.queue.put_nowait(None)
+        if socket is not None:
+            await socket.close(wait=False, abort=not say)
 
 
 def known(text: str) -> bool:

@@ -110,6 +110,10 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         if session is not None:
             session.is_timed(None)
         self._binary_packet.pop(eio_sid, None)
+        socket = self.engine.sockets.get(eio_sid)
+        if socket is not None:
+            # Whoever writes, or polls, comes to its end behind this, and behind a good-bye that is sent by then.
+            asyncio.get_running_loop().call_soon(socket.queue.put_nowait, None)
         await super()._handle_eio_disconnect(eio_sid, reason)
 
     async def drop(self, session: Session) -> None:
