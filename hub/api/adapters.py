@@ -14,15 +14,20 @@ from msgspec import Meta
 
 from hub.adapters.http.answers import HttpFault, json_answer
 from hub.api.access import Caller, Role
-from hub.api.endpoint import Endpoint
+from hub.api.endpoint import Body, Endpoint
 from hub.api.fields import Key
 from hub.api.payloads import convert, read_json
 from hub.api.services import ApiServices
+from hub.api.shapes import JobAccepted
+from hub.api.shapes_of_hub import AdapterList
 from hub.errors import PayloadInvalid, Permanent
 from hub.handlers.outgoing import Options, publication
 from hub.telemetry import get_logger
 
 _audit = get_logger("hub.audit")
+
+_TAG = "adapters"
+_EXAMPLE = {"topic": "orders.accepted", "payload": {"id": 7}, "key": "7"}
 
 Topic = Annotated[str, Meta(min_length=1, max_length=65_535)]
 
@@ -41,15 +46,26 @@ class Adapters:
         self._services = services
 
     def endpoints(self) -> Iterator[Endpoint]:
-        yield Endpoint("GET", "/api/adapters", Role.VIEWER, self.adapters)
-        yield Endpoint("POST", "/api/publish/{adapter}", Role.OPERATOR, self.publish)
+        yield Endpoint(*("GET", "/api/adapters", Role.VIEWER, self.adapters), tag=_TAG, answers={200: AdapterList})
+        yield Endpoint(
+            *("POST", "/api/publish/{adapter}", Role.OPERATOR, self.publish),
+            tag=_TAG,
+            body=Body(PublishRequest, example=_EXAMPLE),
+            answers={202: JobAccepted},
+        )
 
     async def adapters(self, request: web.Request, caller: Caller) -> web.Response:
-        """The state of each as this instance sees it; counts since it started."""
+        """List the adapters and their state.
+
+        As this instance sees it; counts since it started.
+        """
         return json_answer({"data": self._services.adapters()})
 
     async def publish(self, request: web.Request, caller: Caller) -> web.Response:
-        """202 `{job_id}`: the message is durable, and leaves when its turn comes."""
+        """Publish a message through an adapter.
+
+        202 `{job_id}`: the message is durable, and leaves when its turn comes.
+        """
         services = self._services
         name = request.match_info["adapter"]
         if name not in {one["name"] for one in services.adapters()}:

@@ -19,12 +19,15 @@ from hub.api.access import Caller, Gate, KnownToken, RateLimit, Role, TokenStore
 from hub.api.adapters import Adapters
 from hub.api.connection import Connection
 from hub.api.dead import Dead
+from hub.api.docs import Docs
 from hub.api.endpoint import Endpoint
 from hub.api.histories import Histories
 from hub.api.origin import OriginGuard
 from hub.api.queue import Queue
 from hub.api.resource_jobs import ResourceJobs
 from hub.api.services import ApiServices
+from hub.api.shapes_of_hub import Verdict, Verdicts
+from hub.api.templates import Templates
 from hub.api.workflows import WorkflowRoutes
 from hub.clock import Clock
 from hub.config.sections.server import Auth
@@ -62,10 +65,11 @@ def endpoints(services: ApiServices, *, webhooks: bool = True, api: bool = True)
     if webhooks:
         found.append(_webhook(services))
     if api:
-        for part in (Queue, Histories, Dead, Adapters, ResourceJobs):
+        for part in (Queue, Histories, Dead, Adapters, ResourceJobs, Templates):
             found += part(services).endpoints()
         if services.workflows is not None:
             found += WorkflowRoutes(services, services.workflows).endpoints()
+        found += Docs(services, found).endpoints()
     return found
 
 
@@ -75,12 +79,22 @@ def _webhook(services: ApiServices) -> Endpoint:
     hooks = Webhooks(services.intake, settings, lambda: services.clock.now().timestamp())
 
     async def post(request: web.Request, caller: Caller) -> web.StreamResponse:
+        """Post to a route.
+
+        202 once it is committed; a repeated key gets the same id and `duplicate: true`. A batch of CloudEvents is
+        answered with a verdict for each.
+        """
         # A webhook without a signature is as good as an enqueue: once tokens exist, its sender needs one.
         if not hooks.signed(request):
             authorize(caller, Role.OPERATOR)
         return await hooks.post(request)
 
-    return Endpoint("POST", PATH, Role.ANYONE, post)
+    return Endpoint(
+        *("POST", PATH, Role.ANYONE, post),
+        tag="webhooks",
+        answers={202: (Verdict, Verdicts)},
+        refusals=(404, 408, 413, 415, 422),
+    )
 
 
 def _guarded(endpoint: Endpoint, gate: Gate, limit: RateLimit) -> Handler:

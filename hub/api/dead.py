@@ -11,11 +11,13 @@ from msgspec import Meta
 
 from hub.adapters.http.answers import json_answer
 from hub.api.access import Caller, Role
-from hub.api.endpoint import Endpoint
+from hub.api.endpoint import Body, Endpoint
 from hub.api.fields import Key, QueueName, Zoned
+from hub.api.parameters import FAILURE, HANDLER, PAGE, QUEUE, names
 from hub.api.payloads import convert, in_utc, read_json
 from hub.api.query import Query, invalid
 from hub.api.services import ApiServices
+from hub.api.shapes import JobPage, Redriven
 from hub.api.views import job_view
 from hub.model import Failure
 from hub.queue.records import DeadFilter
@@ -24,6 +26,9 @@ from hub.telemetry import get_logger
 _audit = get_logger("hub.audit")
 
 _WORDS = tuple(str(failure) for failure in Failure)
+_TAG = "dead letters"
+_QUERY = (HANDLER, QUEUE, FAILURE, *PAGE)
+_EXAMPLE = {"filter": {"handler": "order.processing", "failure": "exhausted"}}
 
 
 class FilterRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,7 +41,7 @@ class FilterRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RedriveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Either of the two."""
+    """Either of the two: ids, or a filter."""
 
     ids: Annotated[list[Key], Meta(max_length=10_000)] | None = None
     filter: FilterRequest | None = None
@@ -47,12 +52,20 @@ class Dead:
         self._services = services
 
     def endpoints(self) -> Iterator[Endpoint]:
-        yield Endpoint("GET", "/api/dead", Role.VIEWER, self.page)
-        yield Endpoint("POST", "/api/dead/redrive", Role.OPERATOR, self.redrive)
+        yield Endpoint("GET", "/api/dead", Role.VIEWER, self.page, tag=_TAG, query=_QUERY, answers={200: JobPage})
+        yield Endpoint(
+            *("POST", "/api/dead/redrive", Role.OPERATOR, self.redrive),
+            tag=_TAG,
+            body=Body(RedriveRequest, example=_EXAMPLE),
+            answers={200: Redriven},
+        )
 
     async def page(self, request: web.Request, caller: Caller) -> web.Response:
-        """The last arrived first."""
-        query = Query(request, ("handler", "queue", "failure", "since", "cursor", "limit"))
+        """List dead letters, the last arrived first.
+
+        Failed jobs, and messages that were quarantined because no route could take them. `since` is when they failed.
+        """
+        query = Query(request, names(_QUERY))
         where = DeadFilter(
             handler=query.text("handler"),
             queue=query.text("queue"),
@@ -63,7 +76,10 @@ class Dead:
         return json_answer({"data": [job_view(record, caller) for record in page], "next": following})
 
     async def redrive(self, request: web.Request, caller: Caller) -> web.Response:
-        """`{redriven}`: how many were queued again. An id that is no failed or cancelled job is passed over."""
+        """Queue dead letters again, by their ids or by a filter.
+
+        Answers how many. An id that is no failed or cancelled job is passed over.
+        """
         asked = convert(await read_json(request, self._services.configuration.http), RedriveRequest)
         if (asked.ids is None) == (asked.filter is None):
             raise invalid("ids", "give either ids or a filter")

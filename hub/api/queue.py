@@ -6,18 +6,22 @@ Invariant: a list of jobs is enqueued whole or not at all. Every change is signe
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
+from msgspec import Meta
 
 from hub.adapters.http.answers import HttpFault, json_answer
 from hub.api.access import Caller, Role
-from hub.api.endpoint import Endpoint
+from hub.api.endpoint import Body, Endpoint, Parameter
 from hub.api.fields import Int32, Key, QueueName, Retries, Seconds, Zoned
+from hub.api.parameters import HANDLER, PAGE, QUEUE, STATUS, names
 from hub.api.payloads import convert, encoded, in_utc, metadata_json, read_json
 from hub.api.query import Query, identifier, invalid, no_job
 from hub.api.services import ApiServices
+from hub.api.shapes import Enqueued as EnqueuedShape
+from hub.api.shapes import EnqueuedMany, JobDetail, JobPage, JobState
 from hub.api.views import history_view, job_view
 from hub.errors import TransactionConflict
 from hub.model import Enqueued, NewJob, Status
@@ -27,6 +31,9 @@ _audit = get_logger("hub.audit")
 
 MOST = 1000
 _RERUNS = 3
+_TAG = "queue"
+_EXAMPLE = {"handler": "order.processing", "payload": {"id": 7, "total": 12.5}, "queue": "critical", "priority": 5}
+_QUERY = (STATUS, HANDLER, QUEUE, Parameter("protocol", Key, "Only what came or goes by this protocol."), *PAGE)
 
 
 class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,19 +54,40 @@ class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metadata: dict[str, Any] | None = None
 
 
+JobRequests = Annotated[list[JobRequest], Meta(max_length=MOST)]
+
+
 class Queue:
     def __init__(self, services: ApiServices) -> None:
         self._services = services
 
     def endpoints(self) -> Iterator[Endpoint]:
-        yield Endpoint("GET", "/api/queue", Role.VIEWER, self.page)
-        yield Endpoint("POST", "/api/queue", Role.OPERATOR, self.create)
-        yield Endpoint("GET", "/api/queue/{id}", Role.VIEWER, self.show)
-        yield Endpoint("POST", "/api/queue/{id}/retry", Role.OPERATOR, self.retry)
-        yield Endpoint("POST", "/api/queue/{id}/cancel", Role.OPERATOR, self.cancel)
+        one = "/api/queue/{id}"
+        yield Endpoint("GET", "/api/queue", Role.VIEWER, self.page, tag=_TAG, query=_QUERY, answers={200: JobPage})
+        yield Endpoint(
+            *("POST", "/api/queue", Role.OPERATOR, self.create),
+            tag=_TAG,
+            body=Body(JobRequest | JobRequests, example=_EXAMPLE),
+            answers={201: (EnqueuedShape, EnqueuedMany), 200: EnqueuedShape},
+            refusals=(409,),
+        )
+        yield Endpoint("GET", one, Role.VIEWER, self.show, tag=_TAG, answers={200: JobDetail})
+        yield Endpoint(
+            *("POST", f"{one}/retry", Role.OPERATOR, self.retry), tag=_TAG, answers={200: JobState}, refusals=(409,)
+        )
+        yield Endpoint(
+            *("POST", f"{one}/cancel", Role.OPERATOR, self.cancel),
+            tag=_TAG,
+            answers={200: JobState, 202: JobState},
+            refusals=(409,),
+        )
 
     async def page(self, request: web.Request, caller: Caller) -> web.Response:
-        query = Query(request, ("status", "handler", "queue", "protocol", "since", "cursor", "limit"))
+        """List jobs, newest first.
+
+        By their ids, which begin with the time they were made at. Long texts are cut; one job by its id is whole.
+        """
+        query = Query(request, names(_QUERY))
         page, following = await self._services.records.jobs(
             status=query.status(),
             handler=query.text("handler"),
@@ -72,7 +100,11 @@ class Queue:
         return json_answer({"data": [job_view(record, caller) for record in page], "next": following})
 
     async def create(self, request: web.Request, caller: Caller) -> web.Response:
-        """201 `{id}` for one, `{ids}` for a list; 200 and the known id for a repeated dedupe key."""
+        """Enqueue a job, or a list of up to 1000.
+
+        201 `{id}` for one, `{ids}` for a list, which is enqueued whole or not at all; 200 and the known id for a
+        repeated dedupe key of one. 409 for an id that is taken.
+        """
         services = self._services
         value = await read_json(request, services.configuration.http)
         await services.intake.admit(request.content_length or 0)
@@ -88,12 +120,16 @@ class Queue:
         return json_answer({"id": answer.id}, 201, {"Location": f"/api/queue/{answer.id}"})
 
     async def show(self, request: web.Request, caller: Caller) -> web.Response:
+        """Show a job, whole, with its attempts."""
         record = await self._record(identifier(request))
         histories = await self._services.records.history_of(record["id"])
         return json_answer({**job_view(record, caller), "histories": [history_view(row, caller) for row in histories]})
 
     async def retry(self, request: web.Request, caller: Caller) -> web.Response:
-        """Queue a Failed or Cancelled job again; 409 in any other state."""
+        """Queue a failed or cancelled job again.
+
+        As if it were new, its attempts counted from zero; 409 in any other state.
+        """
         job_id = identifier(request)
         if not await self._services.records.retry(job_id, actor=caller.name):
             record = await self._record(job_id)
@@ -104,7 +140,10 @@ class Queue:
         return json_answer({"id": job_id, "status": Status.QUEUED.word})
 
     async def cancel(self, request: web.Request, caller: Caller) -> web.Response:
-        """200 for a job that waited, 202 for one that runs and was asked to stop; 409 for one that has ended."""
+        """Cancel a job.
+
+        200 for a job that waited, 202 for one that runs and was asked to stop; 409 for one that has ended.
+        """
         job_id = identifier(request)
         reason = f"cancelled by {caller.name}"
         status = await self._services.cancel(job_id, reason=reason, actor=caller.name)

@@ -15,11 +15,13 @@ from aiohttp import web
 
 from hub.adapters.http.answers import json_answer
 from hub.api.access import Caller, Role
-from hub.api.endpoint import Endpoint
+from hub.api.endpoint import Body, Endpoint, Parameter
 from hub.api.fields import Int32, Key, Retries, Zoned
+from hub.api.parameters import PAGE, names
 from hub.api.payloads import convert, encoded, in_utc, read_json
 from hub.api.query import Query, identifier, invalid, no_job
 from hub.api.services import ApiServices
+from hub.api.shapes import JobAccepted, ResourceJob, ResourceJobPage, ResourceWord
 from hub.api.views import job_view
 from hub.config import Configuration
 from hub.config.faults import did_you_mean
@@ -40,6 +42,13 @@ _WORDS = {
     Status.CANCELLED: "cancelled",
 }
 _NAMES = ("user_id", "resource_type", "resource_id", "workspace_id")
+_TAG = "resource jobs"
+_QUERY = (
+    Parameter("resource_type", Key, "Only jobs of this type."),
+    Parameter("status", ResourceWord, "Only jobs in this state."),
+    *PAGE,
+)
+_EXAMPLE = {"user_id": "u-1", "resource_type": "ai_agent", "resource_id": "r-1", "payload": {"prompt": "Hello"}}
 
 
 class ResourceJobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,12 +69,22 @@ class ResourceJobs:
         self._services = services
 
     def endpoints(self) -> Iterator[Endpoint]:
-        yield Endpoint("POST", "/api/jobs/create", Role.OPERATOR, self.create)
-        yield Endpoint("GET", "/api/jobs", Role.VIEWER, self.page)
-        yield Endpoint("GET", "/api/jobs/{id}", Role.VIEWER, self.show)
+        yield Endpoint(
+            *("POST", "/api/jobs/create", Role.OPERATOR, self.create),
+            tag=_TAG,
+            body=Body(ResourceJobRequest, example=_EXAMPLE),
+            answers={201: JobAccepted},
+        )
+        yield Endpoint(
+            *("GET", "/api/jobs", Role.VIEWER, self.page), tag=_TAG, query=_QUERY, answers={200: ResourceJobPage}
+        )
+        yield Endpoint("GET", "/api/jobs/{id}", Role.VIEWER, self.show, tag=_TAG, answers={200: ResourceJob})
 
     async def create(self, request: web.Request, caller: Caller) -> web.Response:
-        """201 `{job_id}`."""
+        """Create a job of a resource type.
+
+        201 `{job_id}`. The type's handler, queue, priority, retries and time-out come from the configuration.
+        """
         services = self._services
         asked = convert(await read_json(request, services.configuration.http), ResourceJobRequest)
         await services.intake.admit(request.content_length or 0)
@@ -74,6 +93,7 @@ class ResourceJobs:
         return json_answer({"job_id": answer.id}, 201, {"Location": f"/api/jobs/{answer.id}"})
 
     async def show(self, request: web.Request, caller: Caller) -> web.Response:
+        """Show a job in the words of its resource."""
         job_id = identifier(request)
         record = await self._services.records.job(job_id)
         if record is None:
@@ -81,8 +101,11 @@ class ResourceJobs:
         return json_answer(_view(record, caller))
 
     async def page(self, request: web.Request, caller: Caller) -> web.Response:
-        """Newest first. `status` is one of this address's own words."""
-        query = Query(request, ("resource_type", "status", "since", "cursor", "limit"))
+        """List jobs of the resource types, newest first.
+
+        `status` is one of this address's own words.
+        """
+        query = Query(request, names(_QUERY))
         handlers = _handlers(self._services.configuration, query.text("resource_type"))
         statuses = _statuses(query.text("status"))
         limit, cursor, since = query.limit(), query.cursor(), query.instant("since")

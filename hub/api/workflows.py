@@ -13,10 +13,14 @@ from aiohttp import web
 
 from hub.adapters.http.answers import HttpFault, json_answer
 from hub.api.access import Caller, Role
-from hub.api.endpoint import Endpoint
+from hub.api.endpoint import Body, Endpoint, Parameter
+from hub.api.fields import Key
+from hub.api.parameters import PAGE, names
 from hub.api.payloads import read_json
 from hub.api.query import Query, fits, invalid
 from hub.api.services import ApiServices
+from hub.api.shapes import WorkflowWord
+from hub.api.shapes_of_hub import WorkflowCancelled, WorkflowDetail, WorkflowMoved, WorkflowPage, WorkflowStarted
 from hub.telemetry import get_logger
 from hub.workflows.control import STATUSES, Workflows
 
@@ -24,6 +28,12 @@ _audit = get_logger("hub.audit")
 
 _OF_WORKFLOW: Final = frozenset(("context", "signals"))
 _OF_STEP: Final = frozenset(("input_data", "output_data"))
+_TAG: Final = "workflows"
+_QUERY: Final = (
+    Parameter("status", WorkflowWord, "Only executions in this state."),
+    Parameter("type", Key, "Only executions of this workflow."),
+    *PAGE,
+)
 
 
 class WorkflowRoutes:
@@ -32,16 +42,43 @@ class WorkflowRoutes:
         self._workflows = workflows
 
     def endpoints(self) -> Iterator[Endpoint]:
-        yield Endpoint("GET", "/api/workflows", Role.VIEWER, self.page)
-        yield Endpoint("POST", "/api/workflows/{id}", Role.OPERATOR, self.start)
-        yield Endpoint("GET", "/api/workflows/{id}", Role.VIEWER, self.show)
-        yield Endpoint("POST", "/api/workflows/{id}/cancel", Role.OPERATOR, self.cancel)
-        yield Endpoint("POST", "/api/workflows/{id}/resume", Role.OPERATOR, self.resume)
-        yield Endpoint("POST", "/api/workflows/{id}/signals/{name}", Role.OPERATOR, self.signal)
+        one = "/api/workflows/{id}"
+        yield Endpoint(
+            *("GET", "/api/workflows", Role.VIEWER, self.page), tag=_TAG, query=_QUERY, answers={200: WorkflowPage}
+        )
+        yield Endpoint(
+            *("POST", one, Role.OPERATOR, self.start),
+            tag=_TAG,
+            body=Body(dict[str, Any] | None, required=False, example={"email": "ada@example.com"}),
+            answers={201: WorkflowStarted},
+        )
+        yield Endpoint("GET", one, Role.VIEWER, self.show, tag=_TAG, answers={200: WorkflowDetail})
+        yield Endpoint(
+            *("POST", f"{one}/cancel", Role.OPERATOR, self.cancel),
+            tag=_TAG,
+            answers={200: WorkflowCancelled},
+            refusals=(409,),
+        )
+        yield Endpoint(
+            *("POST", f"{one}/resume", Role.OPERATOR, self.resume),
+            tag=_TAG,
+            answers={200: WorkflowMoved},
+            refusals=(409,),
+        )
+        yield Endpoint(
+            *("POST", f"{one}/signals/{{name}}", Role.OPERATOR, self.signal),
+            tag=_TAG,
+            body=Body(Any, required=False, example={"by": "ada"}),
+            answers={202: WorkflowMoved},
+            refusals=(409,),
+        )
 
     async def page(self, request: web.Request, caller: Caller) -> web.Response:
-        """Newest first, without contexts and steps."""
-        query = Query(request, ("status", "type", "since", "cursor", "limit"))
+        """List executions, newest first.
+
+        Without contexts and steps.
+        """
+        query = Query(request, names(_QUERY))
         status = query.text("status")
         if status is not None and status not in STATUSES:
             raise invalid("status", f"one of {', '.join(STATUSES)}")
@@ -55,7 +92,10 @@ class WorkflowRoutes:
         return json_answer({"data": page, "next": following})
 
     async def start(self, request: web.Request, caller: Caller) -> web.Response:
-        """201 `{workflow_id}`; the body is the context, {} when there is none."""
+        """Start a workflow; `id` is its type.
+
+        201 `{workflow_id}`; the body is the context, {} when there is none.
+        """
         type = request.match_info["id"]
         context = await self._body(request)
         await self._services.intake.admit(request.content_length or 0)
@@ -64,6 +104,7 @@ class WorkflowRoutes:
         return json_answer({"workflow_id": workflow_id}, 201, {"Location": f"/api/workflows/{workflow_id}"})
 
     async def show(self, request: web.Request, caller: Caller) -> web.Response:
+        """Show an execution with its steps."""
         found = await self._workflows.summary(_identifier(request))
         if caller.role >= Role.OPERATOR:
             return json_answer(found)
@@ -71,21 +112,30 @@ class WorkflowRoutes:
         return json_answer({**_without(found, _OF_WORKFLOW), "steps": steps})
 
     async def cancel(self, request: web.Request, caller: Caller) -> web.Response:
-        """200; 409 for one that has completed or was cancelled."""
+        """Cancel an execution.
+
+        Its waiting jobs are cancelled, its running ones asked to stop. 409 for one that has completed or was cancelled.
+        """
         workflow_id = _identifier(request)
         await self._workflows.cancel(workflow_id, actor=caller.name)
         _audit.info("workflow cancelled", actor=caller.name, workflow=workflow_id)
         return json_answer({"workflow_id": workflow_id, "status": "cancelled"})
 
     async def resume(self, request: web.Request, caller: Caller) -> web.Response:
-        """Go on from what failed: 200 with the steps that are run again; 409 for one that has not failed."""
+        """Go on from the steps that failed.
+
+        200 with the steps that are run again; 409 for one that has not failed.
+        """
         workflow_id = _identifier(request)
         steps = await self._workflows.resume(workflow_id, actor=caller.name)
         _audit.info("workflow resumed", actor=caller.name, workflow=workflow_id)
         return json_answer({"workflow_id": workflow_id, "steps": steps})
 
     async def signal(self, request: web.Request, caller: Caller) -> web.Response:
-        """202 once it is kept, with the steps that go on now; 404 where no step of the workflow waits for that name."""
+        """Send a signal to an execution.
+
+        202 once it is kept, with the steps that go on now; 404 where no step of the workflow waits for that name.
+        """
         workflow_id, name = _identifier(request), request.match_info["name"]
         if not fits(name):
             raise HttpFault(404, "not-found", "there is no such signal")

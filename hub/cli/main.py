@@ -10,12 +10,14 @@ from typing import Annotated
 import typer
 
 from hub.cli import (
+    asyncapi,
     check,
     dead,
     enqueue,
     init,
     jobs,
     migrate,
+    openapi,
     publish,
     run,
     schedules,
@@ -65,6 +67,8 @@ command(app, "init", examples=init.EXAMPLES, rich_help_panel=_SETUP)(init.init)
 command(app, "check", examples=check.EXAMPLES, rich_help_panel=_SETUP)(check.check)
 command(app, "migrate", examples=migrate.EXAMPLES, rich_help_panel=_SETUP)(migrate.migrate)
 command(app, "schema", examples=schema.EXAMPLES, rich_help_panel=_SETUP)(schema.schema)
+command(app, "openapi", examples=openapi.EXAMPLES, rich_help_panel=_SETUP)(openapi.openapi)
+command(app, "asyncapi", examples=asyncapi.EXAMPLES, rich_help_panel=_SETUP)(asyncapi.asyncapi)
 app.add_typer(tokens.app, name="token", rich_help_panel=_SETUP)
 
 

@@ -8,12 +8,13 @@ import socket
 import pytest
 
 from hub.adapters.http.webhook import PATH
+from hub.api import docs
 from hub.api.access import Role
 from hub.api.application import build_application, endpoints
 from hub.api.server import CannotListen, HttpServer, ServerSettings
 from tests.integration.http.rig import Serve
 
-OPEN = {"/health", "/api/health", "/ready"}
+OPEN = {"/health", "/api/health", "/ready", *docs.FILES}
 
 
 def digest(token: str) -> str:
