@@ -85,7 +85,8 @@ class WorkflowMoved(TypedDict):
 
 
 class AdapterState(TypedDict):
-    """As this instance sees it; counts since it started. `lag` by stream, empty where nobody can know."""
+    """As this instance sees it; counts since it started. `lag` by stream, empty where nobody can know; `connections`:
+    those of an adapter whose clients come to the hub, now."""
 
     name: str
     type: str
@@ -97,6 +98,7 @@ class AdapterState(TypedDict):
     published: int
     quarantined: int
     reconnects: int
+    connections: NotRequired[int]
 
 
 class AdapterList(TypedDict):

@@ -35,6 +35,8 @@ class AdapterState:
         """What is subscribed to now."""
         self.published: Callable[[], int] = lambda: 0
         self.lag: Callable[[], Mapping[str, int]] = dict
+        self.clients: Callable[[], int] | None = None
+        """How many are connected now, where clients come to the hub."""
         self._connections = 0
         self._logged: str | None = None
 
@@ -64,7 +66,8 @@ class AdapterState:
         return self.state in ("connected", "paused")
 
     def view(self) -> dict[str, Any]:
-        """As `GET /api/adapters` and /health show it; `lag` by stream, empty where nobody can know."""
+        """As `GET /api/adapters` and /health show it; `lag` by stream, empty where nobody can know; `connections` are
+        those of a listener's clients."""
         return {
             "name": self.name,
             "type": self.kind,
@@ -76,6 +79,7 @@ class AdapterState:
             "published": self.published(),
             "quarantined": self.quarantined,
             "reconnects": self.reconnects,
+            **({} if self.clients is None else {"connections": self.clients()}),
         }
 
 

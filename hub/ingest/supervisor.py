@@ -61,6 +61,8 @@ class Supervisor:
         for name, adapter in self._adapters.items():
             if connects(adapter):
                 self.states[name].lag = adapter.lag
+            elif listens(adapter):
+                self.states[name].clients = partial(getattr, adapter, "connections", 0)
         self._expose()
 
     # --- life -------------------------------------------------------------------------------------------------------

@@ -145,6 +145,11 @@ when it should come again: it was not taken, and the client hears why."""
 class Listener(Adapter, Protocol):
     """An adapter whose clients connect to the hub's own port."""
 
+    @property
+    def connections(self) -> int:
+        """How many are connected to this instance."""
+        ...
+
     def mount(self, application: web.Application) -> None:
         """Add its addresses, before the port opens."""
         ...
