@@ -98,11 +98,10 @@ class Runs:
         """A page of (schedule, interval) of the runs that have not ended, behind the schedule `after`."""
         return [(row[0], row[1]) for row in await self._database.read(self._load("run_open"), after=after, limit=limit)]
 
-    async def outcomes(self, interval: Interval) -> dict[str, Outcome]:
-        """What has become of the jobs of its open tasks."""
-        rows = await self._database.run(
-            self._load("run_jobs"), [(task.task_id,) for task in interval.tasks if task.open]
-        )
+    async def outcomes(self, interval: Interval, within: JobScope | None = None) -> dict[str, Outcome]:
+        """What has become of the jobs of its open tasks, as seen `within` a transaction."""
+        ids = [(task.task_id,) for task in interval.tasks if task.open]
+        rows = await (self._database if within is None else within).run(self._load("run_jobs"), ids)
         return {row[0]: Outcome(row[1], row[2], row[3]) for row in rows}
 
     # --- written in the transaction of a job --------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from hub.errors import DatabaseUnavailable, Snooze, TransactionConflict
 from hub.handlers.entry import Entry
 from hub.handlers.job import Job
 from hub.handlers.mark import handler
+from hub.ports import JobScope
 from hub.queue.attempt import Attempt
 from hub.scheduler.runs import About, Held, Origin, Runs, about_of, current, job_of
 from hub.scheduler.tasks import COMPLETED, HANDLER, Interval, TaskList, compare, new_interval
@@ -45,7 +46,7 @@ def handlers(runs: Runs, clock: Clock, *, enabled: bool) -> list[Callable[..., A
         held = await runs.hold(scope, held.schedule)
         if held is None:
             return _plain(payload, job, clock)
-        if held.interval is not None and await _goes_on(runs, held.interval, clock):
+        if held.interval is not None and await _goes_on(runs, scope, held.interval, clock):
             if held.overlap == "queue":
                 raise Snooze(_TURN)
             return {"interval_id": held.interval.interval_id, "joined": True}
@@ -73,9 +74,9 @@ async def _tracked(runs: Runs, job: Job) -> Held | None:
     return held if held is not None and held.enabled else None
 
 
-async def _goes_on(runs: Runs, interval: Interval, clock: Clock) -> bool:
+async def _goes_on(runs: Runs, scope: JobScope, interval: Interval, clock: Clock) -> bool:
     """Whether the run before this one has tasks left that can end."""
-    outcomes = await runs.outcomes(interval)
+    outcomes = await runs.outcomes(interval, scope)
     compare(interval, outcomes, clock.now())
     return interval.open and any(task.open and task.task_id in outcomes for task in interval.tasks)
 

@@ -24,6 +24,7 @@ RESULT_LIMIT = 16 * 1024
 PENDING, RUNNING, COMPLETED, FAILED, CANCELLED = "pending", "running", "completed", "failed", "cancelled"
 _OPEN = (PENDING, RUNNING)
 _ERROR_LIMIT = 500
+_NOTHING = msgspec.Raw(b"null")
 
 _Named = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 
@@ -49,7 +50,7 @@ class TaskProgress(msgspec.Struct):
     name: str
     handler: str
     status: str = PENDING
-    result: msgspec.Raw | None = None
+    result: msgspec.Raw = _NOTHING
     error: str | None = None
     started_at: datetime | None = None
     completed_at: datetime | None = None
@@ -99,7 +100,7 @@ class Interval(msgspec.Struct):
             return
         task.status, task.completed_at = status, now
         task.error = None if error is None else error.partition("\n")[0][:_ERROR_LIMIT]
-        task.result = msgspec.Raw(result.encode()) if result is not None and _fits(result) else None
+        task.result = msgspec.Raw(result.encode()) if result is not None and _fits(result) else _NOTHING
         self._count()
         if self.open and not any(each.open for each in self.tasks):
             self.status, self.completed_at = COMPLETED, now
