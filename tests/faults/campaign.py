@@ -44,6 +44,8 @@ class Tally:
     landed: Counter[str] = field(default_factory=Counter)
     recoveries: list[float] = field(default_factory=list)
     """Seconds from a fault until the last of the jobs that it hit had ended, if the next one came later than that."""
+    remarks: list[str] = field(default_factory=list)
+    """What else is worth knowing of the run, in figures."""
 
     def __str__(self) -> str:
         return f"seed {self.seed}: {self.verdict}\n  faults landed: {dict(self.landed)}"
@@ -189,9 +191,11 @@ class Campaign:
         deed: Deed = Deed.KILL,
         control: Sequence[Control] = (),
         hub: Path | None = None,
+        waits: bool = False,
         **work_otherwise: Any,
     ) -> Victim:
-        """A worker with a name of its own; `hub` as Victim has it, `work_otherwise` are figures of Work."""
+        """A worker with a name of its own; `hub` and `waits` as Victim has them, `work_otherwise` are figures of
+        Work."""
         work = msgspec.structs.replace(self.work, **{"owner": f"life-{next(self._lives)}", **work_otherwise})
         return Victim(
             self._folder,
@@ -202,6 +206,7 @@ class Campaign:
             deed=deed,
             control=[*self._control, *control],
             hub=hub,
+            waits=waits,
         )
 
     def count(self, victim: Victim) -> None:

@@ -35,10 +35,15 @@ class Control(StrEnum):
     """A sender is told that its message is accepted before the row is committed."""
     NO_DEDUPE = "no-dedupe"
     """The key by which a repeated message is known is not stored."""
+    ACKNOWLEDGE_FIRST = "acknowledge-first"
+    """A broker is told that its messages are taken before the rows are committed."""
+    OFFSET_OUTSIDE = "offset-outside"
+    """The place in a broker's log is not committed with the rows; the broker alone knows it."""
     NO_HEARTBEAT = "no-heartbeat"
     """No control but a fault: leases are not renewed. The promise must hold all the same."""
 
 
+_LATE = 0.3
 FENCED = ("complete", "complete_one", "settle", "renew")
 
 
@@ -61,6 +66,8 @@ def install(controls: Sequence[Control], patch: Patch = replace) -> None:
             Control.EFFECTS_FIRST: _effects_first,
             Control.ANSWER_FIRST: _answer_first,
             Control.NO_DEDUPE: _no_dedupe,
+            Control.ACKNOWLEDGE_FIRST: _acknowledge_first,
+            Control.OFFSET_OUTSIDE: _offset_outside,
             Control.NO_HEARTBEAT: _no_heartbeat,
         }[control]
         make_wrong(patch)
@@ -150,6 +157,32 @@ def _no_dedupe(patch: Patch) -> None:
         return await enqueue(self, msgspec.structs.replace(job, dedupekey=None))
 
     patch(GroupCommit, "enqueue", enqueue_anew)
+
+
+def _acknowledge_first(patch: Patch) -> None:
+    from hub.ingest.pump import Pump
+    from hub.ports import Delivery, Source
+
+    async def take_late(self: Pump, source: Source, delivery: Delivery) -> None:
+        await source.acknowledge(delivery)
+        await asyncio.sleep(_LATE)  # the broker has heard it by then
+        await self._committed(self._inbox.prepare(delivery))
+
+    patch(Pump, "_take", take_late)
+
+
+def _offset_outside(patch: Patch) -> None:
+    from hub.ingest.inbox import Batch, Behind, Inbox, Taken
+    from hub.ports import Delivery
+
+    insert = Inbox._insert
+
+    async def insert_without(self: Inbox, batch: Batch) -> Taken | Behind:
+        bare = Batch(Delivery(batch.delivery.messages, batch.delivery.token), batch.pairs)
+        bare.in_doubt = batch.in_doubt
+        return await insert(self, bare)
+
+    patch(Inbox, "_insert", insert_without)
 
 
 def _no_heartbeat(patch: Patch) -> None:

@@ -23,6 +23,7 @@ from tests.faults.waiting import until_async
 from tests.servers import free_port
 
 ROUTES = {"effects": EFFECTFUL, "empties": EMPTY}
+SOCKETS = {"live": "signalr", "browser": "socketio"}
 
 Send = Callable[[str, Ledger, int, Sequence[str]], Coroutine[Any, Any, None]]
 Plan = tuple[Point | None, int]
@@ -88,13 +89,14 @@ def _configuration(campaign: Campaign, port: int) -> dict[str, object]:
             "shutdown_timeout": "10s",
         },
         "handlers": ["tests.faults.handlers"],
-        "adapters": {"web": {"type": "http"}, "live": {"type": "signalr"}},
+        "adapters": {"web": {"type": "http"}, **{name: {"type": kind} for name, kind in SOCKETS.items()}},
         "routes": [
             {"name": name, "from": "web", "handler": handler, "dedupe_key": "payload.id"}
             for name, handler in ROUTES.items()
         ]
         + [
-            {"name": f"live-{name}", "from": "live", "topic": name, "handler": handler, "dedupe_key": "payload.id"}
+            {"name": f"{socket}-{name}", "from": socket, "topic": name, "handler": handler, "dedupe_key": "payload.id"}
+            for socket in SOCKETS
             for name, handler in ROUTES.items()
         ],
     }

@@ -29,11 +29,12 @@ GATED_EMPTY = "fault.gated-empty"
 SHARED = "fault.shared"
 SHARED_PUBLISHING = "fault.shared-publish"
 BATCHED = "fault.batch"
+FORWARDING = "fault.forward"
 KINDS = (EFFECTFUL, EMPTY, EFFECTFUL, PUBLISHING)
 """What a load is made of, over and over. The effect of one without SQL is that its job is completed."""
 SHARED_KINDS = (SHARED, EMPTY, SHARED, SHARED_PUBLISHING)
 BATCH_KINDS = (BATCHED, EMPTY, BATCHED, BATCHED)
-SENDING = (PUBLISHING, SHARED_PUBLISHING, BATCHED)
+SENDING = (PUBLISHING, SHARED_PUBLISHING, BATCHED, FORWARDING)
 """Each of their jobs has one child."""
 WITH_EFFECT = (EFFECTFUL, UNHURRIED, GATED, "fault.block", SHARED, *SENDING)
 WITHOUT_SQL = (EMPTY, GATED_EMPTY)
@@ -67,6 +68,14 @@ async def unhurried(payload: dict[str, str], job: Job) -> None:
 async def publish(payload: dict[str, str], job: Job) -> None:
     await leave_effect(job, payload["id"])
     await job.publish("elsewhere", "orders", {"of": payload["id"]})
+    passing(Point.MID_HANDLER)
+
+
+@handler(FORWARDING)
+async def forward(payload: dict[str, str], job: Job) -> None:
+    """Sends a message on to the topic `to` of the adapter it came from."""
+    await leave_effect(job, payload["id"])
+    await job.publish("line", payload["to"], {"of": payload["id"]}, key=payload["key"])
     passing(Point.MID_HANDLER)
 
 

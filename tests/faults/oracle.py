@@ -82,6 +82,10 @@ class Verdict:
     def clean(self) -> bool:
         return not self.violations
 
+    def breaks(self, invariant: str) -> bool:
+        """Whether one of the violations is of this invariant (`I7`, say)."""
+        return any(violation.startswith(f"{invariant} ") for violation in self.violations)
+
     def __str__(self) -> str:
         figures = (
             f"accepted {self.accepted}, effects {self.effects}, duplicates {len(self.duplicates)}, "

@@ -37,6 +37,10 @@ class Point(StrEnum):
 
     BEFORE_ACCEPT = "before-accept"
     """A group of new rows is not committed yet."""
+    BEFORE_TAKE_IN = "before-take-in"
+    """What an adapter has read is not committed yet."""
+    BEFORE_ACKNOWLEDGE = "before-acknowledge"
+    """It is committed, the broker has not been told."""
     BEFORE_ANSWER = "before-answer"
     """A new row is committed, its sender has not been told."""
     AFTER_ANSWER = "after-answer"
@@ -53,7 +57,9 @@ class Point(StrEnum):
 
 
 ACCEPTING = (Point.BEFORE_ACCEPT, Point.BEFORE_ANSWER, Point.AFTER_ANSWER)
-WORKING = tuple(point for point in Point if point not in ACCEPTING)
+READING = (Point.BEFORE_TAKE_IN, Point.BEFORE_ACKNOWLEDGE)
+"""Passed once a delivery of a broker's messages."""
+WORKING = tuple(point for point in Point if point not in (*ACCEPTING, *READING))
 LOCKLESS = (Point.AFTER_CLAIM, Point.MID_HANDLER, Point.BEFORE_LAST_UPDATE, Point.BEFORE_GROUP_COMMIT)
 """Where a worker of PostgreSQL that is frozen holds no lock which would keep others from its jobs."""
 COMMITTING = (Point.BEFORE_LAST_UPDATE, Point.BEFORE_COMMIT, Point.AFTER_COMMIT)
@@ -101,10 +107,12 @@ class Journal:
 
 
 class Trap:
-    """Springs at the `at`-th passing of `point` (None: never), once. Called from any thread."""
+    """Springs at the `at`-th passing of `point` (None: never), once. Called from any thread. With `armed` only what
+    passes while that file is there counts."""
 
-    def __init__(self, point: Point | None, at: int, deed: Deed, journal: Journal) -> None:
+    def __init__(self, point: Point | None, at: int, deed: Deed, journal: Journal, armed: Path | None = None) -> None:
         self.point = point
+        self._armed = armed
         self._left = at
         self._deed = deed
         self._journal = journal
@@ -112,11 +120,11 @@ class Trap:
 
     def due(self, point: Point) -> bool:
         """Whether the next passing of `point` springs the trap."""
-        return point is self.point and self._left == 1
+        return point is self.point and self._left == 1 and self._is_armed()
 
     def passing(self, point: Point) -> None:
         """The process comes by `point`."""
-        if point is not self.point:
+        if point is not self.point or not self._is_armed():
             return
         with self._lock:
             self._left -= 1
@@ -124,6 +132,9 @@ class Trap:
         if springs:
             self._journal.write(f"landed {point}")
             os.kill(os.getpid(), signal.SIGKILL if self._deed is Deed.KILL else signal.SIGSTOP)
+
+    def _is_armed(self) -> bool:
+        return self._armed is None or self._armed.exists()
 
 
 _installed: Trap | None = None
@@ -147,9 +158,10 @@ def install(trap: Trap) -> None:
 
 
 def install_at_the_door() -> None:
-    """The same for the HTTP port of a hub, which an engine alone does not have."""
+    """The same for the HTTP port and the adapters of a hub, which an engine alone does not have."""
     from aiohttp import web
 
+    _around_reading()
     write_eof = web.Response.write_eof
 
     async def write_eof_passing(self: web.Response, data: bytes = b"") -> None:
@@ -159,6 +171,25 @@ def install_at_the_door() -> None:
             asyncio.get_running_loop().call_soon(passing, Point.AFTER_ANSWER)
 
     replace(web.Response, "write_eof", write_eof_passing)
+
+
+def _around_reading() -> None:
+    from hub.ingest.inbox import Batch, Behind, Inbox, Taken
+
+    insert, commit = Inbox._insert, Inbox.commit
+
+    async def insert_passing(self: Inbox, batch: Batch) -> Taken | Behind:
+        passing(Point.BEFORE_TAKE_IN)
+        return await insert(self, batch)
+
+    async def commit_passing(self: Inbox, batch: Batch) -> Taken | Behind:
+        end = await commit(self, batch)
+        if isinstance(end, Taken):
+            passing(Point.BEFORE_ACKNOWLEDGE)
+        return end
+
+    replace(Inbox, "_insert", insert_passing)
+    replace(Inbox, "commit", commit_passing)
 
 
 def _around_store(trap: Trap) -> None:

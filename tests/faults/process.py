@@ -39,13 +39,17 @@ class Victim:
         deed: Deed = Deed.KILL,
         control: Sequence[Control] = (),
         hub: Path | None = None,
+        waits: bool = False,
     ) -> None:
-        """`hub` is the configuration of a whole hub, in which `work` has but its name to say."""
+        """`hub` is the configuration of a whole hub, in which `work` has but its name to say. `waits`: the trap is not
+        there before `arm`."""
         self.work = work
         self.point = point
         self.journal = Journal(folder / f"{work.owner}.journal")
         self.log = folder / f"{work.owner}.log"
+        self._armed = folder / f"{work.owner}.armed"
         trap = ["--point", point, "--at", str(at), "--deed", deed] if point is not None else []
+        trap += ["--armed", str(self._armed)] if waits else []
         where = ["--url", url] if hub is None else ["--hub", str(hub)]
         self._command = [
             *(sys.executable, "-m", "tests.faults.victim", *where, "--journal", str(self.journal.path)),
@@ -123,6 +127,10 @@ class Victim:
         until(
             lambda: self.landed and self._state() == "T", timeout, lambda: self._told(f"did not come by {self.point}")
         )
+
+    def arm(self) -> None:
+        """From now on passings count."""
+        self._armed.touch()
 
     def freeze(self) -> None:
         freeze(self.process.pid)

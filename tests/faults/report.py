@@ -16,8 +16,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from tests.faults.brokers import scenes as brokers
 from tests.faults.campaign import Campaign, Tally
 from tests.faults.controls import Control
 from tests.faults.door import Door
@@ -27,7 +29,7 @@ from tests.faults.mix import Mix
 from tests.faults.outside import Outside
 from tests.faults.points import ACCEPTING, LOCKLESS, WORKING, Point
 from tests.faults.waiting import until_async
-from tests.servers import PostgresService
+from tests.servers import PostgresService, Unavailable
 
 _A_LIFE = 150
 _TORN = (Point.BEFORE_LAST_UPDATE, Point.BEFORE_COMMIT)
@@ -35,7 +37,8 @@ _TORN = (Point.BEFORE_LAST_UPDATE, Point.BEFORE_COMMIT)
 
 @dataclass(frozen=True)
 class Scene:
-    """One row of the table. `act` plays it; `breaks` says what a control must bring about."""
+    """One row of the table. `act` plays it; `breaks` says what a control must bring about: `lost`, `duplicates`, or an
+    invariant."""
 
     name: str
     databases: Sequence[str]
@@ -72,7 +75,19 @@ def scenes(server: PostgresService, seconds: float) -> Sequence[Scene]:
         ),
         Scene("control: answer before the commit", both, _answered, [Control.ANSWER_FIRST], "lost"),
         Scene("control: no dedupe key", both, _answered, [Control.NO_DEDUPE], "duplicates"),
+        *_of_brokers(server),
     ]
+
+
+def _of_brokers(server: PostgresService) -> Iterator[Scene]:
+    """`--only brokers` plays these, `--only brokers-kafka` those of one."""
+    for kind in brokers.KINDS:
+        into, out = partial(_besieged, kind, server, False), partial(_besieged, kind, server, True)
+        yield Scene(f"brokers-{kind}: in, with broker, hub and database killed", ("postgresql", "sqlite"), into)
+        yield Scene(f"brokers-{kind}: on to another topic, the same", ("postgresql",), out)
+    for wrong in brokers.CONTROLS:
+        act = partial(_misled, wrong)
+        yield Scene(f"control: brokers-{wrong.kind}, {wrong.name}", ("sqlite",), act, breaks=wrong.breaks)
 
 
 # ------------------------------------------------------------------------------------------------------------ the acts
@@ -130,6 +145,15 @@ def _away(campaign: Campaign, server: PostgresService, jobs: int) -> Tally:
     return campaign.settle()
 
 
+def _besieged(kind: str, server: PostgresService, forwards: bool, campaign: Campaign, folder: Path, jobs: int) -> Tally:
+    database = server if campaign.outside.dialect == "postgresql" else None
+    return brokers.long(kind, campaign, folder, jobs, database, forwards=forwards)
+
+
+def _misled(wrong: brokers.Wrong, campaign: Campaign, folder: Path, jobs: int) -> Tally:
+    return brokers.wrong(wrong, campaign, folder, min(jobs, 1000))
+
+
 def _ended(outside: Outside, jobs: int) -> Callable[[], bool]:
     return lambda: outside.count("statusid = 3") >= jobs
 
@@ -159,12 +183,15 @@ def _play(scene: Scene, database: str, server: PostgresService, options: argpars
         campaign = Campaign(outside, folder, seed=options.seed, work=scene.work, control=scene.control)
         try:
             tally = scene.act(campaign, folder, options.jobs)
+        except Unavailable as reason:
+            _say(f"{database} | {scene.name} | NOT PLAYED: {reason}")
+            return False
         except (TimeoutError, RuntimeError) as error:
             _say(f"{database} | {scene.name} | DID NOT COME TO ITS END: {error}")
             return False
     verdict = tally.verdict
     if scene.breaks:
-        right = bool(getattr(verdict, scene.breaks))
+        right = bool(getattr(verdict, scene.breaks, ())) or verdict.breaks(scene.breaks)
         said = f"fails as it must ({scene.breaks})" if right else "DOES NOT FAIL"
     else:
         right = verdict.clean
@@ -173,6 +200,8 @@ def _play(scene: Scene, database: str, server: PostgresService, options: argpars
     cells = (database, scene.name, *figures, tally.landed.total(), *_recovery(tally.recoveries))
     _say(" | ".join(map(str, (*cells, f"{time.monotonic() - began:.0f}", said))))
     _say(f"  landed: {dict(sorted(tally.landed.items()))}")
+    for remark in tally.remarks:
+        _say(f"  {remark}")
     return right
 
 

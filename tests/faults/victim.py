@@ -31,7 +31,7 @@ def main(words: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(words)
     configure_logging("info")
     journal = Journal(options.journal)
-    trap = Trap(options.point, options.at, options.deed, journal)
+    trap = Trap(options.point, options.at, options.deed, journal, options.armed)
     # The controls first: the trap lies around whatever is wrong, as it lies around what is right.
     controls.install(options.control)
     points.install(trap)
@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--journal", type=Path, required=True, help="the file that outlives this process")
     add("--point", type=Point, choices=list(Point), default=None)
     add("--at", type=int, default=1, help="at which passing of the point")
+    add("--armed", type=Path, default=None, help="the trap counts passings only while this file is there")
     add("--deed", type=Deed, choices=list(Deed), default=Deed.KILL)
     add("--control", type=Control, choices=list(Control), action="append", default=[])
     add("--work", default="{}", help="JSON: how the worker works (tests.faults.engine.Work)")

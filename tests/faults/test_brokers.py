@@ -1,0 +1,78 @@
+"""Fault 6, in short: a broker is killed under load, and beside it the hub and the database. What the broker had
+acknowledged has one row and one effect; what the hub sends out is there, whichever of them dies. The long form:
+`python -m tests.faults.report --only brokers --jobs 50000`.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.brokers.line import Line, line_of
+from tests.faults.brokers.scenes import CONTROLS, IN_SHORT, KINDS, OUT_SHORT, Wrong, besiege, wrong
+from tests.faults.brokers.siege import DATABASE
+from tests.faults.campaign import Campaign
+from tests.faults.outside import Outside
+from tests.servers import PostgresService, Unavailable
+
+pytestmark = pytest.mark.slow
+MESSAGES = 1500
+
+
+def _marked(kind: str) -> object:
+    return pytest.param(kind, marks=getattr(pytest.mark, kind), id=kind)
+
+
+EACH = [_marked(kind) for kind in KINDS]
+
+
+@pytest.fixture
+def line(request: pytest.FixtureRequest) -> Line:
+    try:
+        return line_of(request.param)
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def hurt(own_postgres: PostgresService, folder: Path, seed: int) -> Iterator[Campaign]:
+    """A campaign on a server that may be killed."""
+    with Outside.of(own_postgres.create_database("siege")) as outside:
+        outside.prepare()
+        yield Campaign(outside, folder, seed=seed)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("line", EACH, indirect=True)
+def test_broker_hub_and_database_killed_under_load(
+    line: Line, hurt: Campaign, own_postgres: PostgresService, folder: Path
+) -> None:
+    tally = besiege(hurt, folder, line, MESSAGES, IN_SHORT, database=own_postgres)
+    assert tally.verdict.clean, str(tally)
+    assert (tally.verdict.accepted, tally.verdict.effects) == (MESSAGES, MESSAGES)
+    assert tally.landed.total() == len(IN_SHORT)
+
+
+@pytest.mark.parametrize("line", EACH, indirect=True)
+def test_what_is_sent_while_the_broker_is_killed_arrives(
+    line: Line, outside_sqlite: Outside, folder: Path, seed: int
+) -> None:
+    campaign = Campaign(outside_sqlite, folder, seed=seed)
+    tally = besiege(campaign, folder, line, MESSAGES // 3, OUT_SHORT, forwards=True)
+    assert tally.verdict.clean, str(tally)
+    assert tally.landed.total() == len(OUT_SHORT)
+    assert DATABASE not in tally.landed
+
+
+@pytest.mark.parametrize(
+    "control",
+    [pytest.param(one, marks=getattr(pytest.mark, one.kind), id=f"{one.kind}: {one.name}") for one in CONTROLS],
+)
+def test_the_oracle_notices(control: Wrong, outside_sqlite: Outside, folder: Path, seed: int) -> None:
+    """The negative controls: the same, with one thing wrong."""
+    try:
+        tally = wrong(control, Campaign(outside_sqlite, folder, seed=seed), folder, 300)
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    verdict = tally.verdict
+    assert getattr(verdict, control.breaks, None) or verdict.breaks(control.breaks), str(tally)
