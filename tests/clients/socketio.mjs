@@ -198,23 +198,6 @@ const STEPS = {
     say({ closed: (await closed)[0] });
     return "closed";
   },
-
-  // Emits until it is told to stop, over any number of lost connections; tells which ones were acknowledged.
-  async hammer(socket) {
-    const acknowledged = [];
-    let stopping = false;
-    told().then(() => { stopping = true; });
-    for (let n = 0; !stopping; n++) {
-      try {
-        const answer = await socket.timeout(1000).emitWithAck("note", { key: `hammer-${n}` });
-        if (answer.ok) acknowledged.push(answer.job_id);
-        if (acknowledged.length === 20 || acknowledged.length % 100 === 0) say({ acknowledged: acknowledged.length });
-      } catch {
-        // Not acknowledged: nobody may count on it.
-      }
-    }
-    say({ ids: acknowledged });
-  },
 };
 
 if (steps[0] === "refused") {
