@@ -18,6 +18,7 @@ from hub.api.services import ApiServices
 from hub.cache import open_backplane
 from hub.clock import Clock, SystemClock
 from hub.config import Configuration, load
+from hub.config.templates import prepared
 from hub.db import migrator
 from hub.db.engine import open_database
 from hub.db.probe import open_probe
@@ -183,6 +184,8 @@ class Hub:
         self.services: ApiServices | None = None
         self.last_edit: Callable[[], object] = lambda: None
         """What came of the last edit of the file, for the API: set by whoever watches it."""
+        self.processes: Callable[[], list[dict[str, Any]]] | None = None
+        """The processes of which this is the first, for /health: set by whoever knows of them."""
         self.stopping = False
 
     @classmethod
@@ -272,10 +275,23 @@ class Hub:
         DatabaseUnavailable when the database is away.
         """
         job = request(self.clock.new_id(), handler, payload, metadata, options)
-        if connection is not None:
-            await enqueue_in(connection, [job], self.engine.woken)
-            return job.id
-        return (await self.engine.commit.enqueue(job)).id
+        return await self._insert(job, connection)
+
+    async def enqueue_template(
+        self,
+        name: str,
+        payload: Any = None,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        connection: AnyConnection | None = None,
+        **options: Unpack[Options],
+    ) -> str:
+        """Enqueue a job by a template of the configuration, `payload` merged over its own; otherwise as `enqueue`.
+
+        Raises NotFound for an unknown name.
+        """
+        job = prepared(self.configuration, name, self.clock.new_id(), payload, metadata, options)
+        return await self._insert(job, connection)
 
     async def start_workflow(
         self, type: str, context: Mapping[str, Any] | None = None, *, connection: AnyConnection | None = None
@@ -293,6 +309,12 @@ class Hub:
         self.engine.woken({job.queue or "" for job in jobs})
         return answers
 
+    async def _insert(self, job: NewJob, connection: AnyConnection | None) -> str:
+        if connection is not None:
+            await enqueue_in(connection, [job], self.engine.woken)
+            return job.id
+        return (await self.engine.commit.enqueue(job)).id
+
     # --- seen -------------------------------------------------------------------------------------------------------
 
     async def health(self) -> dict[str, Any]:
@@ -309,6 +331,7 @@ class Hub:
             "scheduler": self.scheduler.state(),
             "recovery": self.recovery.state(),
             "jobs": self.engine.state(),
+            **({"processes": self.processes()} if self.processes is not None else {}),
         }
 
     async def unready(self) -> list[str]:

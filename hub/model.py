@@ -127,8 +127,21 @@ class NewJob(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     failure: str | None = None
 
 
+class BoundJob(NewJob, kw_only=True, frozen=True, gc=False):
+    """A row that is bound to others.
+
+    `uniquekey`: while a row of this handler with that key is not final, no second one is inserted. `waits`: parked until
+    the children of `parentjobid` have ended, in whatever way ('ended'), or all Completed ('completed'; Failed if one of
+    them ends otherwise).
+    """
+
+    uniquekey: str | None = None
+    waits: str | None = None
+
+
 class Enqueued(msgspec.Struct, frozen=True, gc=False):
-    """The answer to an enqueue: the id of the row, and whether it had been there already (by its dedupe key)."""
+    """The answer to an enqueue: the id of the row, and whether it had been there already (by its dedupe key, or its
+    unique one)."""
 
     id: str
     duplicate: bool = False

@@ -25,6 +25,10 @@ from hub.surface import adapter_kinds, compile_routes, make_outlets
 from hub.telemetry import configure_logging, get_logger
 
 _log = get_logger("hub.config")
+_PARTS: Final = {
+    **{part: part for part in ("routes", "destinations", "schedules", "pool", "log")},
+    "looked_up": "templates, resource types",
+}
 _SETTLE: Final = 200
 """Milliseconds in which an editor has written all of what it writes."""
 
@@ -156,8 +160,6 @@ def _told(difference: Changes) -> dict[str, str]:
     said = {
         "adapters": ", ".join(sorted(difference.adapters)),
         "stopped": ", ".join(sorted(difference.gone)),
-        "changed": ", ".join(
-            part for part in ("routes", "destinations", "schedules", "pool", "log") if getattr(difference, part)
-        ),
+        "changed": ", ".join(name for part, name in _PARTS.items() if getattr(difference, part)),
     }
     return {key: value for key, value in said.items() if value}

@@ -6,6 +6,7 @@ Invariant: a list of jobs is enqueued whole or not at all. Every change is signe
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -24,7 +25,7 @@ from hub.api.shapes import Enqueued as EnqueuedShape
 from hub.api.shapes import EnqueuedMany, JobDetail, JobPage, JobState
 from hub.api.views import history_view, job_view
 from hub.errors import TransactionConflict
-from hub.model import Enqueued, NewJob, Status
+from hub.model import BoundJob, Enqueued, NewJob, Status
 from hub.telemetry import get_logger
 
 _audit = get_logger("hub.audit")
@@ -38,7 +39,8 @@ _QUERY = (STATUS, HANDLER, QUEUE, Parameter("protocol", Key, "Only what came or 
 
 class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One job of `POST /api/queue`. `payload`: a text is taken as it stands, any other value as JSON; `timeout` in
-    seconds; `scheduledat` in RFC 3339; an `id` that is taken is a conflict, a `dedupekey` that is taken a repeat."""
+    seconds; `scheduledat` in RFC 3339; an `id` that is taken is a conflict, a `dedupekey` or a `uniquekey` (of a job of
+    the handler that lives) that is taken a repeat."""
 
     handler: Key
     payload: Any = None
@@ -49,6 +51,7 @@ class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scheduledat: Zoned | None = None
     orderingkey: Key | None = None
     dedupekey: Key | None = None
+    uniquekey: Key | None = None
     parentjobid: Key | None = None
     timeout: Seconds | None = None
     metadata: dict[str, Any] | None = None
@@ -181,7 +184,10 @@ class Queue:
                 # It holds a route's settings, such as the statement of sql.execute: what only the file says.
                 raise HttpFault(403, "forbidden", "only an admin may set metadata.with", field="metadata.with")
             payload, contenttype, encoding = encoded(asked.payload)
-            return NewJob(
+            if asked.uniquekey is not None and asked.dedupekey is not None:
+                raise invalid("uniquekey", "a job has either a dedupe key or a unique one")
+            kind = NewJob if asked.uniquekey is None else partial(BoundJob, uniquekey=asked.uniquekey)
+            return kind(
                 id=asked.id or self._services.clock.new_id(),
                 handler=asked.handler,
                 payload=payload,

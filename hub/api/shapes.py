@@ -103,6 +103,8 @@ class JobDetail(JobRow):
 
     gate: int
     keyslot: str | None
+    uniquekey: str | None
+    waits: str | None
     histories: list[HistoryRow]
 
 

@@ -14,7 +14,7 @@ from hub.config.schema import Configuration
 
 _FOLLOWED = ("adapters", "routes", "destinations", "schedules", "jobs", "log")
 _READ_ANEW = ("schema_", "resource_types", "templates")
-"""Looked up for each request: nothing is to be done about them."""
+"""Looked up for each request: nothing is to be done about them, but that the new ones are known."""
 _POOL = ("workers", "queues")
 LISTENERS = frozenset(("http", "signalr", "socketio"))
 """Types whose clients come to the hub's own port, which stays as it was opened."""
@@ -31,6 +31,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     schedules: bool = False
     pool: bool = False
     log: bool = False
+    looked_up: bool = False
     restart: tuple[str, ...] = ()
 
     @property
@@ -56,6 +57,7 @@ def changes(old: Configuration, new: Configuration) -> Changes:
         schedules=old.schedules != new.schedules or old.jobs.default_timeout != new.jobs.default_timeout,
         pool=any(getattr(old.jobs, key) != getattr(new.jobs, key) for key in _POOL),
         log=old.log != new.log,
+        looked_up=any(getattr(old, section) != getattr(new, section) for section in _READ_ANEW),
         restart=tuple(restart),
     )
 

@@ -14,7 +14,7 @@ from typing import Any, TypedDict
 from hub.errors import Permanent
 from hub.handlers.keys import is_unicode, outbound_key
 from hub.handlers.payload import NotJson, encode, storable_json
-from hub.model import Claim, Direction, JobType, NewJob
+from hub.model import BoundJob, Claim, Direction, JobType, NewJob, Status
 
 NAME_LIMIT = 255
 QUEUE_LIMIT = 100
@@ -28,8 +28,10 @@ class Options(TypedDict, total=False):
     """How a child job or a message is run; every one may be left out.
 
     `delay` (seconds, or a timedelta) and `at` (without a zone: UTC) exclude each other. `key` orders: rows of one key
-    run strictly one after another. `dedupe`: while a row with that key is known no second one is made, and the id
-    answered is then that of no row. `timeout` is in seconds.
+    run strictly one after another. `dedupe`: while a row with that key is known (for days, whatever became of it) no
+    second one is made; `unique`: while a job of this handler with that key waits or runs. An enqueue by the hub then
+    answers the first one's id; one inside a transaction (a job's, a connection's) does not know it: see there.
+    `dedupe` and `unique` exclude each other. `timeout` is in seconds.
     """
 
     queue: str
@@ -38,6 +40,7 @@ class Options(TypedDict, total=False):
     at: datetime | None
     key: str | None
     dedupe: str | None
+    unique: str | None
     max_retries: int | None
     timeout: float | None
 
@@ -52,6 +55,25 @@ def child(
 ) -> NewJob:
     """The row of a job that `parent` enqueues. Raises Permanent, and PayloadInvalid for the payload."""
     return _row(parent, id, _text(handler, "handler", NAME_LIMIT), payload, metadata, options)
+
+
+def continuation(
+    parent: Claim,
+    id: str,
+    handler: str,
+    payload: Any,
+    metadata: Mapping[str, Any] | None,
+    on_failure: str,
+    options: Options,
+) -> NewJob:
+    """The row of a job that runs once the children of `parent` have ended. Raises as `child` does."""
+    if on_failure not in ("continue", "fail"):
+        raise Permanent("on_failure: expected 'continue' or 'fail'")
+    if options.get("delay") is not None or options.get("at") is not None:
+        raise Permanent(f"{handler}: a job that waits for children has no time of its own")
+    waits = "ended" if on_failure == "continue" else "completed"
+    name = _text(handler, "handler", NAME_LIMIT)
+    return _row(parent, id, name, payload, metadata, options, waits=waits, statusid=Status.SCHEDULED)
 
 
 def publication(
@@ -101,8 +123,13 @@ def _row(
     delay, at = options.get("delay"), options.get("at")
     if delay is not None and at is not None:
         raise Permanent(f"{handler}: delay and at exclude each other")
+    if (unique := options.get("unique")) is not None:
+        if options.get("dedupe") is not None:
+            raise Permanent(f"{handler}: dedupe and unique exclude each other")
+        fixed["uniquekey"] = _text(unique, "unique", NAME_LIMIT)
+    kind = BoundJob if "uniquekey" in fixed or "waits" in fixed else NewJob
     body, contenttype, encoding = encode(payload)
-    return NewJob(
+    return kind(
         id=id,
         handler=handler,
         payload=body,

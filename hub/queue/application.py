@@ -54,14 +54,15 @@ _TYPES: dict[str, TypeEngine[Any]] = {
     "metadata": JSON().with_variant(JSONB(), "postgresql"),
 }
 _QUEUE_JOBS = table(
-    "queue_jobs", *(column(name, _TYPES.get(name, Text())) for name in NewJob.__struct_fields__ if name != "delay")
+    "queue_jobs",
+    *(column(name, _TYPES.get(name, Text())) for name in (*NewJob.__struct_fields__, "uniquekey") if name != "delay"),
 )
 
 
 async def enqueue_in(connection: AnyConnection, jobs: Sequence[NewJob], woken: Callable[[Iterable[str]], None]) -> None:
     """Insert rows with the caller's connection or session; they count once the caller commits.
 
-    A dedupe key that is taken raises the database's own integrity error, which is the caller's to handle.
+    A dedupe or unique key that is taken raises the database's own integrity error, which is the caller's to handle.
     """
     if isinstance(connection, AsyncConnection | AsyncSession):
         await connection.run_sync(insert_in, jobs, woken)
@@ -75,6 +76,8 @@ def insert_in(connection: Connection | Session, jobs: Sequence[NewJob], woken: C
     dialect = plain.dialect.name
     if dialect not in ("postgresql", "sqlite", *_MYSQL):
         raise Rejected(f"the hub's tables cannot be in a database of {dialect}", field="connection")
+    if not jobs:
+        return
     plain.execute(insert(_QUEUE_JOBS), [_row(job) for job in jobs])
     queues = {job.queue or "" for job in jobs}
     if dialect == "postgresql":
@@ -84,7 +87,8 @@ def insert_in(connection: Connection | Session, jobs: Sequence[NewJob], woken: C
 
 
 def _row(job: NewJob) -> dict[str, Any]:
-    row = asdict(job)
+    row = {"uniquekey": None, **asdict(job)}
+    row.pop("waits", None)  # for jobs alone, which have children
     delay = row.pop("delay")
     if delay is not None:
         # by this process's clock: Core knows no expression for it that all databases share

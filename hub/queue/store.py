@@ -14,7 +14,7 @@ from msgspec.structs import astuple
 
 from hub.db.statement import load
 from hub.errors import AlreadyExists, DatabaseUnavailable, Rejected
-from hub.model import Enqueued, NewJob, Settlement, Status
+from hub.model import BoundJob, Enqueued, NewJob, Settlement, Status
 from hub.ports import Bulk, Call, Database, Defaults, JobTransaction, Row, Runner, Statement
 from hub.queue.bulk import loadable
 from hub.queue.claims import Claimed, Claims, StoreSettings
@@ -53,6 +53,7 @@ class Store:
         self._complete_one = self._load("complete_one")
         self._settle = self._load("settle")
         self._enqueue = self._load("enqueue")
+        self._enqueue_bound = self._load("enqueue_bound")
         self._notify = self._load("notify")
 
     def _load(self, name: str) -> Statement:
@@ -61,25 +62,24 @@ class Store:
     # --- in -------------------------------------------------------------------------------------------------------
 
     async def enqueue(self, jobs: Sequence[NewJob], *, notify: bool = True) -> list[Enqueued]:
-        """Insert rows, in order, in one transaction; a repeated dedupe key answers the id of the row that has it.
+        """Insert rows, in order, in one transaction; a repeated dedupe key, or a unique key that is taken, answers the
+        id of the row that has it.
 
         Raises AlreadyExists if one of the ids is taken, Rejected if a value does not fit; then nothing was inserted.
         """
-        rows = [astuple(job) for job in jobs]
+        statement, rows = self._insertion(jobs)
         if len(rows) >= BULK and await self._load_bulk(jobs, rows, notify):
             return [Enqueued(job.id) for job in jobs]
-        answer = await self._database.run(self._enqueue, rows, notify=notify)
+        answer = await self._database.run(statement, rows, notify=notify)
         fresh = {row[0] for row in answer}
         if all(job.id in fresh for job in jobs):
             return [Enqueued(job.id) for job in jobs]
         known = await self._known([job for job in jobs if job.id not in fresh])
         # A key may have been given up between the insert and the look-up: then its job is new after all.
-        gone = [job for job in jobs if job.id not in fresh and (job.source, job.dedupekey) not in known]
+        gone = [job for job in jobs if job.id not in fresh and _key(job) not in known]
         late = dict(zip((job.id for job in gone), await self.enqueue(gone, notify=notify) if gone else (), strict=True))
         return [
-            Enqueued(job.id)
-            if job.id in fresh
-            else late.get(job.id) or Enqueued(known[job.source, job.dedupekey or ""], duplicate=True)
+            Enqueued(job.id) if job.id in fresh else late.get(job.id) or Enqueued(known[_key(job)], duplicate=True)
             for job in jobs
         ]
 
@@ -139,16 +139,31 @@ class Store:
 
     async def enqueue_in(self, transaction: JobTransaction, jobs: Sequence[NewJob]) -> None:
         """Insert rows in a job's own transaction; nobody is woken before it is committed (see `notify`)."""
-        await transaction.run(self._enqueue, [astuple(job) for job in jobs], notify=False)
+        statement, rows = self._insertion(jobs)
+        await transaction.run(statement, rows, notify=False)
+
+    def _insertion(self, jobs: Sequence[NewJob]) -> tuple[Statement, Sequence[Sequence[Any]]]:
+        """The statement for these rows, and the rows as it takes them; bound ones need a longer one."""
+        if any(isinstance(job, BoundJob) for job in jobs):
+            return self._enqueue_bound, [
+                astuple(job) if isinstance(job, BoundJob) else (*astuple(job), None, None) for job in jobs
+            ]
+        return self._enqueue, [astuple(job) for job in jobs]
 
     async def notify(self, queues: Iterable[str]) -> None:
         """Wake the workers of these queues on every instance."""
         await self._database.run(self._notify, queue=list(queues))
 
-    async def _known(self, jobs: Sequence[NewJob]) -> dict[tuple[str, str], str]:
-        keys = [(job.source, job.dedupekey) for job in jobs]
-        found = await self._database.run(self._load("known"), keys)
-        return {(row[0], row[1]): row[2] for row in found}
+    async def _known(self, jobs: Sequence[NewJob]) -> dict[_Key, str]:
+        """The rows that hold the keys of these jobs: their ids by `_key`."""
+        keys = [_key(job) for job in jobs]
+        known: dict[_Key, str] = {}
+        for unique, name in ((False, "known"), (True, "known_unique")):
+            some = [key[1:] for key in keys if key[0] is unique]
+            if some:
+                found = await self._database.run(self._load(name), some)
+                known.update(((unique, row[0], row[1]), row[2]) for row in found)
+        return known
 
     # --- claim and finish -----------------------------------------------------------------------------------------
 
@@ -262,6 +277,17 @@ class Store:
         return True
 
 
+_Key = tuple[bool, str, str]
+"""Whether a key is a unique one, what it is a key of (handler or source), and the key."""
+
+
+def _key(job: NewJob) -> _Key:
+    if isinstance(job, BoundJob) and job.uniquekey is not None:
+        return True, job.handler, job.uniquekey
+    return False, job.source, job.dedupekey or ""
+
+
 def _plain(job: NewJob) -> bool:
     """Whether the database has nothing to decide about this row, so that a loader may insert it."""
-    return job.dedupekey is None and job.delay is None and job.statusid == Status.PENDING
+    plain = job.dedupekey is None and job.delay is None and job.statusid == Status.PENDING
+    return plain and not isinstance(job, BoundJob)

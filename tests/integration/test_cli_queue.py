@@ -345,3 +345,26 @@ def test_a_database_that_is_away_is_told_without_its_password(tmp_path: Path) ->
     assert "the database cannot be used" in refused.stderr
     assert "DATABASE_URL" in refused.stderr
     assert "s3cret" not in refused.output
+
+
+# --- templates, unique jobs --------------------------------------------------------------------------------------
+
+
+def test_a_job_by_a_template_and_a_unique_one(project: CliProject) -> None:
+    report = {"handler": "cli.fine", "priority": 3, "payload": {"region": "all", "n": 1}}
+    project.configure(templates={"report": report})
+    job_id = project.ok("enqueue", "--template", "report", '{"region": "north"}').strip()
+    job = project.json("jobs", "show", job_id)
+    assert (job["handler"], job["priority"]) == ("cli.fine", 3)
+    assert json.loads(job["payload"]) == {"region": "north", "n": 1}
+    mine = project.ok("enqueue", "--template", "report", "--priority", "8").strip()
+    assert project.json("jobs", "show", mine)["priority"] == 8
+    unknown = project.hub("enqueue", "--template", "reprot")
+    assert unknown.exit_code != 0
+    assert "report" in unknown.output
+    assert project.hub("enqueue").exit_code != 0
+
+    first = project.json("enqueue", "cli.fine", "--unique", "k")
+    assert project.json("enqueue", "cli.fine", "--unique", "k") == {"id": first["id"], "duplicate": True}
+    work(project)
+    assert not project.json("enqueue", "cli.fine", "--unique", "k")["duplicate"]

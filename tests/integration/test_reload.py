@@ -226,3 +226,13 @@ async def test_edits_under_load_lose_nothing(edited: Edited) -> None:
             found.extend(payload.items())
     assert len(found) == len(wanted)
     assert set(found) == wanted
+
+
+async def test_an_edited_template_counts_at_once(edited: Edited) -> None:
+    made = await edited.edit(templates={"hello": {"handler": "first", "payload": {"to": "you", "n": 1}}})
+    assert (made.applied, made.restart) == (True, ())
+    await edited.hub.enqueue_template("hello", {"to": "me"})
+    assert await edited.ran() == ("first", {"to": "me", "n": 1})
+    await edited.edit(templates={"hello": {"handler": "second"}})
+    await edited.hub.enqueue_template("hello")
+    assert await edited.ran() == ("second", None)

@@ -1,9 +1,9 @@
 -- Give up to :limit dead letters one of the retries they have left, if what failed them was passing (or nobody said
--- what: statusid set by hand). Answers those that were queued, with their queues. An UPDATE sees what it has assigned
+-- what: statusid set by hand). Not of unique ones, as another may have come meanwhile. Answers those that were queued, with their queues. An UPDATE sees what it has assigned
 -- already. Plan: qj_dead, then the primary key, jh_job.
 SELECT seq FROM queue_jobs FORCE INDEX (qj_dead)
 WHERE dead = TRUE AND active AND (failure = 'transient' OR failure IS NULL)
-  AND retrycount < COALESCE(maxretries, :max_retries)
+  AND uniquekey IS NULL AND retrycount < COALESCE(maxretries, :max_retries)
 ORDER BY seq LIMIT :limit FOR UPDATE SKIP LOCKED
 ----
 UPDATE queue_jobs FORCE INDEX (PRIMARY) SET

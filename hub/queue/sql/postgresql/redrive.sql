@@ -1,10 +1,17 @@
 -- columns: id
 -- A quarantined message goes through the routes again, as they are now.
 -- Queue Failed and Cancelled jobs again as if they were new: all retries, the first priority; attempts are counted on.
+-- One whose unique key another has taken, or has first in this batch, stays as it is.
 -- Answers those that were, with their queues, which are woken everywhere. Plan: primary key, jh_job.
 WITH ended AS MATERIALIZED (
     SELECT j.id, 1 + (SELECT max(h.retryattempt) FROM job_histories h WHERE h.jobid = j.id) AS attempts
     FROM queue_jobs j WHERE j.id = ANY (:id::text[]) AND j.statusid IN (4, 6) AND j.active
+      AND (j.uniquekey IS NULL OR NOT EXISTS (
+               SELECT 1 FROM queue_jobs o WHERE o.handler = j.handler AND o.uniquekey = j.uniquekey
+               AND o.uniquekey IS NOT NULL AND o.statusid IN (0, 1, 2, 5, 7))
+           AND NOT EXISTS (
+               SELECT 1 FROM queue_jobs o WHERE o.id = ANY (:id::text[]) AND o.id < j.id AND o.statusid IN (4, 6)
+               AND o.active AND o.handler = j.handler AND o.uniquekey = j.uniquekey))
     ORDER BY j.id FOR UPDATE OF j
 ), queued AS (
     UPDATE queue_jobs j SET

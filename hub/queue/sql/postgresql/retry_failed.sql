@@ -1,11 +1,11 @@
 -- Give up to :limit dead letters one of the retries they have left, if what failed them was passing (or nobody said
--- what: statusid set by hand). Answers those that were queued, with their queues, which are woken everywhere.
+-- what: statusid set by hand). Not of unique ones, as another may have come meanwhile. Answers those that were queued, with their queues, which are woken everywhere.
 -- Plan: qj_dead, then the primary key, jh_job.
 WITH failed AS MATERIALIZED (
     SELECT j.id, 1 + (SELECT max(h.retryattempt) FROM job_histories h WHERE h.jobid = j.id) AS attempts
     FROM queue_jobs j
     WHERE j.statusid = 4 AND j.active AND (j.failure = 'transient' OR j.failure IS NULL)
-      AND j.retrycount < COALESCE(j.maxretries, :max_retries::int)
+      AND j.uniquekey IS NULL AND j.retrycount < COALESCE(j.maxretries, :max_retries::int)
     ORDER BY j.seq LIMIT :limit::int FOR UPDATE OF j SKIP LOCKED
 ), queued AS (
     UPDATE queue_jobs j SET

@@ -1,5 +1,5 @@
 -- Give up to :limit dead letters one of the retries they have left, if what failed them was passing (or nobody said
--- what: statusid set by hand). Answers those that were queued, with their queues.
+-- what: statusid set by hand). Not of unique ones, as another may have come meanwhile. Answers those that were queued, with their queues.
 -- Plan: qj_dead, then the rowid, jh_job.
 UPDATE queue_jobs SET
     statusid = 1, gate = 3, scheduledat = NULL, completedat = NULL,
@@ -11,7 +11,7 @@ UPDATE queue_jobs SET
 WHERE seq IN (
     SELECT j.seq FROM queue_jobs j
     WHERE j.statusid = 4 AND j.active AND (j.failure = 'transient' OR j.failure IS NULL)
-      AND j.retrycount < COALESCE(j.maxretries, :max_retries)
+      AND j.uniquekey IS NULL AND j.retrycount < COALESCE(j.maxretries, :max_retries)
     ORDER BY j.seq LIMIT :limit
 )
 RETURNING id, COALESCE(queue, '') AS queue, 0 AS told
