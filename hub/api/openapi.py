@@ -31,6 +31,7 @@ _TAGS: Final = {
     "dead letters": "Jobs that failed for good, and their second chance.",
     "jobs": "Scheduled and interval jobs.",
     "resource jobs": "Jobs by resource type.",
+    "templates": "Jobs prepared under a name.",
     "workflows": "Executions of workflows.",
     "adapters": "What is connected, and what goes out through it.",
     "webhooks": "The way in by HTTP.",
