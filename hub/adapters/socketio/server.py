@@ -90,8 +90,11 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         socket = self.engine.sockets.get(eio_sid)
         if session is None or socket is None or socket.closing:
             return
-        self._under_way += 1
-        self._idle.clear()
+        # What comes after the stop is refused at once: nobody waits for it.
+        counted = int(self.open)
+        self._under_way += counted
+        if counted:
+            self._idle.clear()
         try:
             await super()._handle_eio_message(eio_sid, data)
         except BadPacket as error:
@@ -101,7 +104,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
             _log.exception("a packet failed")
             await self.drop(session)
         finally:
-            self._under_way -= 1
+            self._under_way -= counted
             if not self._under_way:
                 self._idle.set()
 
@@ -112,9 +115,13 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         self._binary_packet.pop(eio_sid, None)
         socket = self.engine.sockets.get(eio_sid)
         if socket is not None:
-            # Whoever writes, or polls, comes to its end behind this, and behind a good-bye that is sent by then.
-            asyncio.get_running_loop().call_soon(socket.queue.put_nowait, None)
+            asyncio.get_running_loop().call_soon(self._forget, eio_sid, socket)
         await super()._handle_eio_disconnect(eio_sid, reason)
+
+    def _forget(self, eio_sid: str, socket: Any) -> None:
+        """Whoever writes, or polls, comes to its end behind what waits, a good-bye included."""
+        socket.queue.put_nowait(None)
+        self.engine.sockets.pop(eio_sid, None)
 
     async def drop(self, session: Session) -> None:
         """End a session whose client does not keep to the protocol."""

@@ -179,7 +179,9 @@ class SignalRClient(Adapter):
 class SocketIo(Adapter):
     type: Literal["socketio"]
     path: UrlPath = "/socket.io"
-    namespaces: Listed[Text] = Field(default=("/",), description="The namespaces that clients may connect to.")
+    namespaces: Listed[Annotated[str, Field(pattern=r"^/[^,?]*$")]] = Field(
+        default=("/",), min_length=1, description="The namespaces that clients may connect to."
+    )
     groups: Listed[Text] = Field(default=(), description="Patterns (*) of the groups a client may join by itself.")
     max_message: Size = Field(
         default=64 * 1024, description="The largest message of a client, with its envelope and its attachments."
