@@ -19,7 +19,7 @@ part() {
 beyond_unit() {
     for folder in tests/*/; do
         case $folder in
-            tests/unit/ | tests/servers/ | tests/__pycache__/) ;;
+            tests/unit/ | tests/servers/ | tests/clients/ | tests/__pycache__/) ;;
             *) echo "$folder" ;;
         esac
     done
@@ -31,14 +31,17 @@ part "servers" scripts/servers.sh
 
 oldest=$(.venv/bin/python -V)
 part "check, $oldest" "$make" --no-print-directory --keep-going check
-# shellcheck disable=SC2046  # a list of folders
-part "all other tests, $oldest" .venv/bin/python -m pytest $(beyond_unit)
+# A file stays with one worker, so that what its tests share is made once.
+parallel="-n 2 --dist loadfile"
+# shellcheck disable=SC2046,SC2086  # lists of words
+part "all other tests, $oldest" .venv/bin/python -m pytest $parallel $(beyond_unit)
 
 if [ "$(scripts/python.sh newest)" != "$(scripts/python.sh oldest)" ]; then
     part "setup of the newest Python" scripts/setup.sh .venv-newest newest
     newest=$(.venv-newest/bin/python -V)
     part "check, $newest" "$make" --no-print-directory --keep-going check VENV=.venv-newest AGE=newest
-    [ ! -d tests/conformance ] || part "conformance, $newest" .venv-newest/bin/python -m pytest tests/conformance
+    # shellcheck disable=SC2086  # a list of words
+    [ ! -d tests/conformance ] || part "conformance, $newest" .venv-newest/bin/python -m pytest $parallel tests/conformance
 fi
 
 echo

@@ -6,6 +6,7 @@ fail where CI is set.
 """
 
 import os
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -218,3 +219,23 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             if said := service.log(sizes.get(service.identity, 0)):
                 item.add_report_section(call.when, f"log of {service.identity}", said)
     return (yield)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """One line a file: what became of its tests, and how long they took. Of two workers no order tells it."""
+    if config.option.verbose < 0:
+        return
+    outcomes: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    seconds: Counter[str] = Counter()
+    for outcome in ("passed", "failed", "error", "skipped", "xfailed"):
+        for report in terminalreporter.stats.get(outcome, ()):
+            file = report.nodeid.partition("::")[0]
+            outcomes[file][outcome] += 1
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                seconds[report.nodeid.partition("::")[0]] += report.duration
+    terminalreporter.section("files")
+    for file, counts in sorted(outcomes.items()):
+        told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+        terminalreporter.write_line(f"{seconds[file]:8.1f} s  {file}: {told}")
