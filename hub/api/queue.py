@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import msgspec
 from aiohttp import web
@@ -120,7 +121,8 @@ class Queue:
         if answer.duplicate:
             return json_answer({"id": answer.id, "duplicate": True})
         _audit.info("enqueued", actor=caller.name, job=answer.id)
-        return json_answer({"id": answer.id}, 201, {"Location": f"/api/queue/{answer.id}"})
+        # The id may be the caller's own text, which a header cannot hold as it is.
+        return json_answer({"id": answer.id}, 201, {"Location": f"/api/queue/{quote(answer.id, safe='')}"})
 
     async def show(self, request: web.Request, caller: Caller) -> web.Response:
         """Show a job, whole, with its attempts."""
