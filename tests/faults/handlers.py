@@ -15,7 +15,8 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from hub import Batch, Job, handler
+from hub import Batch, Job, SyncJob, handler
+from hub.handlers.view import JobView
 from tests.faults.points import Point, passing
 
 EFFECT = text("INSERT INTO effects (msg_id, jobid, attempt, fence) VALUES (:msg_id, :jobid, :attempt, :fence)")
@@ -29,21 +30,27 @@ GATED_EMPTY = "fault.gated-empty"
 SHARED = "fault.shared"
 SHARED_PUBLISHING = "fault.shared-publish"
 BATCHED = "fault.batch"
+SYNC = "fault.sync"
+SYNC_PUBLISHING = "fault.sync-publish"
 FORWARDING = "fault.forward"
 KINDS = (EFFECTFUL, EMPTY, EFFECTFUL, PUBLISHING)
 """What a load is made of, over and over. The effect of one without SQL is that its job is completed."""
 SHARED_KINDS = (SHARED, EMPTY, SHARED, SHARED_PUBLISHING)
 BATCH_KINDS = (BATCHED, EMPTY, BATCHED, BATCHED)
-SENDING = (PUBLISHING, SHARED_PUBLISHING, BATCHED, FORWARDING)
+SYNC_KINDS = (SYNC, EMPTY, SYNC, SYNC_PUBLISHING)
+SENDING = (PUBLISHING, SHARED_PUBLISHING, BATCHED, FORWARDING, SYNC_PUBLISHING)
 """Each of their jobs has one child."""
-WITH_EFFECT = (EFFECTFUL, UNHURRIED, GATED, "fault.block", SHARED, *SENDING)
+WITH_EFFECT = (EFFECTFUL, UNHURRIED, GATED, "fault.block", SHARED, SYNC, *SENDING)
 WITHOUT_SQL = (EMPTY, GATED_EMPTY)
 
 
 async def leave_effect(job: Job, msg_id: str) -> None:
     """A row that tells who was here."""
-    row = {"msg_id": msg_id, "jobid": job.id, "attempt": job.attempt, "fence": job._claim.fence}
-    await job.db.execute(EFFECT, row)
+    await job.db.execute(EFFECT, effect_of(job, msg_id))
+
+
+def effect_of(job: JobView, msg_id: str) -> dict[str, object]:
+    return {"msg_id": msg_id, "jobid": job.id, "attempt": job.attempt, "fence": job._claim.fence}
 
 
 async def gate(path: str) -> None:
@@ -98,6 +105,19 @@ async def batched(batch: Batch[dict[str, str]]) -> None:
         await leave_effect(job, payload["id"])
         await job.publish("elsewhere", "orders", {"of": payload["id"]})
         passing(Point.MID_HANDLER)
+
+
+@handler(SYNC)
+def in_a_thread(payload: dict[str, str], job: SyncJob) -> None:
+    job.db.execute(EFFECT, effect_of(job, payload["id"]))
+    passing(Point.MID_HANDLER)
+
+
+@handler(SYNC_PUBLISHING)
+def publish_from_a_thread(payload: dict[str, str], job: SyncJob) -> None:
+    job.db.execute(EFFECT, effect_of(job, payload["id"]))
+    job.publish("elsewhere", "orders", {"of": payload["id"]})
+    passing(Point.MID_HANDLER)
 
 
 @handler(EMPTY)

@@ -1,6 +1,6 @@
 """Fault 1: kill -9 at each named place of an attempt. What was accepted takes effect once, whatever came before.
 
-The same for jobs that run together: in a transaction shared job by job, and in batches.
+The same for jobs that run together, in a transaction shared job by job and in batches, and for handlers in threads.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from tests.faults.campaign import Campaign
 from tests.faults.controls import Control
 from tests.faults.engine import Work
 from tests.faults.generator import insert
-from tests.faults.handlers import BATCH_KINDS, KINDS, SHARED_KINDS
+from tests.faults.handlers import BATCH_KINDS, KINDS, SHARED_KINDS, SYNC_KINDS
 from tests.faults.outside import Outside
 from tests.faults.points import GROUPED, WORKING, Point
 from tests.faults.scale import wanted_jobs
@@ -23,6 +23,7 @@ LOADS = pytest.mark.parametrize(
         pytest.param(KINDS, id="by themselves"),
         pytest.param(SHARED_KINDS, id="shared transaction", marks=pytest.mark.slow),
         pytest.param(BATCH_KINDS, id="batches", marks=pytest.mark.slow),
+        pytest.param(SYNC_KINDS, id="threads", marks=pytest.mark.slow),
     ],
 )
 
@@ -30,6 +31,11 @@ LOADS = pytest.mark.parametrize(
 @pytest.mark.parametrize("point", WORKING)
 def test_killed_at(point: Point, outside_each: Outside, folder: Path, seed: int) -> None:
     _killed_at(point, outside_each, folder, seed, KINDS, at=2 if point in GROUPED else 20)
+
+
+@pytest.mark.parametrize("point", [Point.MID_HANDLER, Point.BEFORE_COMMIT, Point.AFTER_COMMIT])
+def test_killed_in_a_thread(point: Point, outside_each: Outside, folder: Path, seed: int) -> None:
+    _killed_at(point, outside_each, folder, seed, SYNC_KINDS, at=10)
 
 
 @pytest.mark.parametrize("point", [Point.BEFORE_COMMIT, Point.AFTER_COMMIT])
