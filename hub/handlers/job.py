@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any, Unpack
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, Unpack
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.handlers import outgoing
+from hub.handlers.children import READ, Child, child_of
 from hub.handlers.outgoing import Options
 from hub.handlers.view import JobView
 from hub.model import NewJob
@@ -91,3 +92,30 @@ class Job(JobView):
         row = outgoing.child(self._claim, self._clock.new_id(), handler, payload, metadata, options)
         self._attempt.enqueue(row)
         return row.id
+
+    async def enqueue_many(self, handler: str, payloads: Iterable[Any], **options: Unpack[Options]) -> list[str]:
+        """As `enqueue`, a child for each payload; answers their ids in that order."""
+        return [await self.enqueue(handler, payload, **options) for payload in payloads]
+
+    async def after_children(
+        self,
+        handler: str,
+        payload: Any = None,
+        *,
+        on_failure: Literal["continue", "fail"] = "continue",
+        metadata: Mapping[str, Any] | None = None,
+        **options: Unpack[Options],
+    ) -> str:
+        """Enqueue a job that runs once, when all children of this one have ended; at once if there are none.
+
+        `on_failure`: whether it runs too when one of them has failed or was cancelled, or is Failed itself then. What
+        they returned it reads by `children()`. Children of children, and messages, are not waited for. Answers its id.
+        """
+        row = outgoing.continuation(self._claim, self._clock.new_id(), handler, payload, metadata, on_failure, options)
+        self._attempt.enqueue(row)
+        return row.id
+
+    async def children(self) -> list[Child]:
+        """For a job made by `after_children`: the children that it waited for."""
+        answer = await self.db.execute(READ, {"parent": self._claim.parentjobid})
+        return [child_of(row) for row in answer]

@@ -7,14 +7,15 @@ to the event loop, in order, and has arrived there before the handler's own end 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any, NoReturn, Unpack
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, NoReturn, Unpack
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import ResourceClosedError
 
 from hub.errors import Permanent
 from hub.handlers import outgoing
+from hub.handlers.children import READ, Child, child_of
 from hub.handlers.outgoing import Options
 from hub.handlers.threads import Bridge, run
 from hub.handlers.view import JobView
@@ -100,6 +101,28 @@ class SyncJob(JobView):
         row = outgoing.child(self._claim, self._clock.new_id(), handler, payload, metadata, options)
         self._bridge.tell(self._attempt.enqueue, row)
         return row.id
+
+    def enqueue_many(self, handler: str, payloads: Iterable[Any], **options: Unpack[Options]) -> list[str]:
+        """As `Job.enqueue_many`."""
+        return [self.enqueue(handler, payload, **options) for payload in payloads]
+
+    def after_children(
+        self,
+        handler: str,
+        payload: Any = None,
+        *,
+        on_failure: Literal["continue", "fail"] = "continue",
+        metadata: Mapping[str, Any] | None = None,
+        **options: Unpack[Options],
+    ) -> str:
+        """As `Job.after_children`."""
+        row = outgoing.continuation(self._claim, self._clock.new_id(), handler, payload, metadata, on_failure, options)
+        self._bridge.tell(self._attempt.enqueue, row)
+        return row.id
+
+    def children(self) -> list[Child]:
+        """As `Job.children`."""
+        return [child_of(row) for row in self.db.execute(READ, {"parent": self._claim.parentjobid})]
 
     async def _connection(self) -> Connection:
         # On the event loop, as an attempt makes its transaction when it is first asked for.

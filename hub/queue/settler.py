@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from hub.clock import Clock
 from hub.errors import AlreadyExists, DatabaseUnavailable, HubError, Rejected, TransactionConflict
-from hub.model import FINAL, Failure, Settlement, Status
+from hub.model import FINAL, BoundJob, Failure, Settlement, Status
 from hub.queue.admission import Admission
 from hub.queue.attempt import Attempt, Completer, Held
 from hub.queue.store import Store
@@ -47,6 +47,7 @@ class Settler:
         self._buffer: list[Ended] = []
         self._keys: set[str] = set()
         self._queues: set[str] = set()
+        self._parents: set[str] = set()
         self._task: asyncio.Task[None] | None = None
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._closed = False
@@ -84,21 +85,21 @@ class Settler:
         self.drop(attempt)
         self._metrics.observe_batch((_run(attempt, Status.COMPLETED, self._clock.monotonic() - attempt.started),))
         self._queues.update(queues)
+        self._tell_parents(attempt)
         if attempt.claim.orderingkey is not None:
             self._keys.add(attempt.claim.orderingkey)
-        if (self._queues or self._keys) and self._task is None:
-            self._start()
+        self._start_to_pass_on()
 
     def committed_together(self, ended: Sequence[Ended], queues: Iterable[str]) -> None:
         """As `committed`, for attempts that ended in one transaction."""
         for attempt, settlement in ended:
             self.drop(attempt)
+            self._tell_parents(attempt)
             if settlement.orderingkey is not None:
                 self._keys.add(settlement.orderingkey)
         self._metrics.observe_batch([_run(a, Status.COMPLETED, s.duration / 1000) for a, s in ended])
         self._queues.update(queues)
-        if (self._queues or self._keys) and self._task is None:
-            self._start()
+        self._start_to_pass_on()
 
     def lose(self, attempt: Attempt) -> None:
         """The lease of this attempt was lost: there is nothing to write."""
@@ -130,13 +131,25 @@ class Settler:
         """Nothing is written any more: what ends from now on is left to its lease."""
         self._closed = True
 
+    def _tell_parents(self, attempt: Attempt) -> None:
+        """Somebody may wait for the children of this job's parent, or of the job itself."""
+        claim = attempt.claim
+        if claim.parentjobid is not None:
+            self._parents.add(claim.parentjobid)
+        if attempt.outbound and any(isinstance(job, BoundJob) and job.waits for job in attempt.outbound):
+            self._parents.add(claim.id)
+
+    def _start_to_pass_on(self) -> None:
+        if (self._queues or self._keys or self._parents) and self._task is None:
+            self._start()
+
     def _start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._flush_all(), name="settler")
 
     async def _flush_all(self) -> None:
         try:
             await asyncio.sleep(0)  # whatever ends in this turn of the loop joins
-            while self._buffer or self._keys or self._queues:
+            while self._buffer or self._keys or self._queues or self._parents:
                 batch, self._buffer = self._buffer, []
                 if batch:
                     await self._flush(batch)
@@ -160,6 +173,8 @@ class Settler:
                 )
             if settlement.orderingkey is not None:
                 self._keys.add(settlement.orderingkey)
+            if attempt.claim.parentjobid is not None and settlement.statusid in FINAL:
+                self._parents.add(attempt.claim.parentjobid)
         self._metrics.observe_batch(
             [_run(a, s.statusid, s.duration / 1000) for a, s in batch if s.executionid is not None and s.id in done]
         )
@@ -224,12 +239,16 @@ class Settler:
         return await self._store.settle([failed])
 
     async def _pass_on(self, batch: list[Ended]) -> None:
-        """After the commit: open the next job of each key, wake the queues that got rows."""
+        """After the commit: open the next job of each key, let go on who waited for children, wake the queues that got
+        rows."""
         keys, self._keys = self._keys, set()
         queues, self._queues = self._queues, set()
+        parents, self._parents = self._parents, set()
         try:
             if keys:
                 self._wake(await self._store.release(keys))
+            if parents and await self._store.unpark(parents):
+                self._wake(("",))
             if queues:
                 self._announce(queues)
                 await self._store.notify(queues)

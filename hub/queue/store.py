@@ -268,6 +268,14 @@ class Store:
             await self.release([rows[0][2]])
         return Status(rows[0][1])
 
+    async def unpark(self, parents: Collection[str]) -> set[str]:
+        """Let jobs go on that wait for the children of these parents, where all have ended; answers their ids."""
+        return {row[0] for row in await self._database.run(self._load("unpark"), [(each,) for each in sorted(parents)])}
+
+    async def waited_for(self, after: str, limit: int = 500) -> list[str]:
+        """Parents whose children are waited for, from the one after `after`."""
+        return [row[0] for row in await self._database.read(self._load("waited_for"), after=after, limit=limit)]
+
     async def reachable(self) -> bool:
         """Whether the database answers."""
         try:

@@ -102,6 +102,7 @@ class Upkeep:
         woken = await self._until_done(self._promote)
         if now - self._rescued_at >= self._settings.rescue_interval:
             woken |= await self._until_done(self._rescue)
+            await self._unpark()
             self._rescued_at = now
         if now - self._swept_at >= _SWEEP_EVERY:
             woken |= await self._sweep()
@@ -130,6 +131,15 @@ class Upkeep:
 
     async def _promote(self) -> set[str]:
         return set(await self._store.promote())
+
+    async def _unpark(self) -> None:
+        """Go on after children that ended in another way than here, or before a crash; soon due, like any time."""
+        after, freed = "", False
+        while parents := await self._store.waited_for(after):
+            freed |= bool(await self._store.unpark(parents))
+            after = parents[-1]
+        if freed:
+            self.hurry()
 
     async def _rescue(self) -> set[str]:
         rescued = await self._store.rescue()

@@ -59,6 +59,8 @@ BY_INDEX: dict[str, set[str]] = {
     "remember": {"id"},
     "renew": {"id"},
     "rescue": {"qj_lease", "qj_leaseless"},
+    "unpark": {"qj_waiting", "qj_parent"},
+    "waited_for": {"qj_waiting"},
     "retry_failed": {"qj_dead", "jh_job"},
     "settle": {"id"},
     "statistics_of_handlers": {"jh_started", "id"},
