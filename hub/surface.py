@@ -30,6 +30,8 @@ from hub.ingest.supervisor import Supervisor, sends
 from hub.ports import Adapter, Backplane, Context, Database, Follow, Identity
 from hub.queue.engine import Engine
 from hub.queue.records import Records
+from hub.scheduler.control import Control
+from hub.scheduler.records import JobRecords
 from hub.telemetry import Metrics, get_logger
 from hub.workflows.control import Workflows
 
@@ -56,6 +58,8 @@ class Served(Protocol):
     async def health(self) -> dict[str, Any]: ...
 
     async def unready(self) -> list[str]: ...
+
+    def schedules_changed(self) -> None: ...
 
 
 def make_adapters(
@@ -164,6 +168,9 @@ def open_services(hub: Served, intake: Intake) -> ApiServices:
         ready=hub.unready,
         tokens=TokenStore(hub.database),
         adapters=hub.supervisor.view,
+        jobs=JobRecords(hub.database, hub.clock),
+        schedules=Control(hub.database, hub.clock),
+        schedules_changed=hub.schedules_changed,
     )
 
 
@@ -190,7 +197,5 @@ def warn_of_unbuilt(configuration: Configuration) -> None:
 
 def unbuilt(configuration: Configuration) -> list[str]:
     """What the configuration asks for and this version accepts without doing it."""
-    asked = {
-        "jobs.processes: one process runs; start more hubs on the same database": configuration.jobs.processes > 1,
-    }
+    asked: dict[str, bool] = {}
     return [what for what, is_asked in asked.items() if is_asked]

@@ -22,6 +22,7 @@ from hub.api.dead import Dead
 from hub.api.docs import Docs
 from hub.api.endpoint import Endpoint
 from hub.api.histories import Histories
+from hub.api.jobs import Jobs
 from hub.api.origin import OriginGuard
 from hub.api.queue import Queue
 from hub.api.resource_jobs import ResourceJobs
@@ -67,6 +68,8 @@ def endpoints(services: ApiServices, *, webhooks: bool = True, api: bool = True)
     if api:
         for part in (Queue, Histories, Dead, Adapters, ResourceJobs, Templates):
             found += part(services).endpoints()
+        if services.jobs is not None and services.schedules is not None:
+            found += Jobs(services, services.jobs, services.schedules).endpoints()
         if services.workflows is not None:
             found += WorkflowRoutes(services, services.workflows).endpoints()
         found += Docs(services, found).endpoints()

@@ -14,6 +14,8 @@ from hub.model import Status
 from hub.queue.group_commit import GroupCommit
 from hub.queue.records import Records
 from hub.queue.store import Store
+from hub.scheduler.control import Control
+from hub.scheduler.records import JobRecords
 from hub.telemetry import Metrics
 from hub.workflows.control import Workflows
 
@@ -26,6 +28,10 @@ class Cancel(Protocol):
 
 def _nobody_waits(queues: Iterable[str]) -> None:
     """No workers in this process."""
+
+
+def _nothing_fires() -> None:
+    """No scheduler in this process; another one sees the change by itself."""
 
 
 def _never() -> None:
@@ -57,3 +63,7 @@ class ApiServices:
     reloaded: Callable[[], object] = _never
     """What came of the last edit of the file, None if there was none."""
     adapters: Callable[[], list[dict[str, Any]]] = list
+    jobs: JobRecords | None = None
+    schedules: Control | None = None
+    schedules_changed: Callable[[], None] = _nothing_fires
+    """Told when rows of the table `jobs` were written."""

@@ -32,6 +32,8 @@ from hub.queue.claims import StoreSettings
 from hub.queue.engine import Engine, EngineSettings
 from hub.queue.records import Records
 from hub.queue.worker import PoolSettings
+from hub.scheduler.control import Control
+from hub.scheduler.records import JobRecords
 from hub.telemetry import Metrics, NoMetrics
 
 PATIENCE = 5.0
@@ -272,4 +274,6 @@ def _services(
         ready=ready,
         tokens=tokens,
         woken=engine.woken,
+        jobs=JobRecords(database, clock),
+        schedules=Control(database, clock),
     )
