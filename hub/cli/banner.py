@@ -38,6 +38,7 @@ def describe(hub: Hub, queues: Collection[str] | None) -> dict[str, Any]:
         "configuration": str(configuration.file or "defaults and environment"),
         "database": parse(configuration.database.url.get_secret_value()).masked,
         "roles": ", ".join(role for role in ROLES if role in hub.roles),
+        "processes": str(configuration.jobs.processes) if serving and configuration.jobs.processes > 1 else "",
         "workers": _workers(configuration) if serving else _why_idle(hub),
         "queues": _queues(configuration, queues) if serving else "",
         "handlers": str(len(hub.registry)),

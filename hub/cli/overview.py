@@ -85,6 +85,11 @@ def show_overview(overview: Overview) -> None:
     console = output()
     console.print(pairs(_instance(overview.health)))
     console.print()
+    processes = overview.health.get("processes")
+    if isinstance(processes, list) and processes:
+        columns = ["PROCESS", "PID", "STATE", "RUNNING", "HELD", "RESTARTS"]
+        console.print(table(columns, [_process(each) for each in processes], right=columns[3:]))
+        console.print()
     adapters = overview.health.get("adapters")
     if isinstance(adapters, dict) and adapters:
         columns = [
@@ -139,6 +144,13 @@ def _cache(cache: object) -> str:
     if adapter is None:
         return f"{cache.get('mode')} mode: none is configured"
     return f"{cache.get('mode')} mode: {adapter} is {'there' if cache.get('reachable') else 'away'}"
+
+
+def _process(numbers: Numbers) -> list[str | Text]:
+    state = str(numbers.get("state", ""))
+    colour = {"running": "green", "starting": "yellow"}.get(state, "red")
+    counts = [str(numbers.get(each, "")) for each in ("running", "held", "restarts")]
+    return [str(numbers.get("number", "")), str(numbers.get("pid") or ""), Text(state, style=colour), *counts]
 
 
 def _adapter(name: str, state: Numbers) -> list[str | Text]:

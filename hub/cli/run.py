@@ -29,11 +29,13 @@ def run(
         values.Names | None,
         typer.Option(parser=values.names, metavar="NAMES", help="Run the jobs of these queues alone, like a,b."),
     ] = None,
+    process: Annotated[str | None, typer.Option(hidden=True, help="One of several processes.")] = None,
 ) -> None:
     """Run the hub until Ctrl-C or SIGTERM.
 
     The first signal drains: nothing new is taken, what runs may finish within jobs.shutdown_timeout, the rest is given
     back to the queue. A second one ends the process at once; its jobs run again when their leases expire.
+    With jobs.processes above 1 it is a supervisor of that many processes, which starts one again that dies.
 
     \b
     Exit codes:
@@ -45,4 +47,4 @@ def run(
     # Imported here, as in every command: `hub --help` needs none of it.
     from hub.cli.serve import serve
 
-    serve(config, roles=only, queues=queues)
+    serve(config, roles=only, queues=queues, process=process)

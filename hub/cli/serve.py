@@ -19,26 +19,37 @@ import typer
 
 from hub.app import ROLES, Hub
 from hub.cli.banner import announce
+from hub.cli.link import Link
+from hub.cli.processes import roles_of, several, supervise
 from hub.cli.session import configured
 from hub.config import Configuration
 from hub.config.faults import did_you_mean
 from hub.reload import Reloader
-from hub.telemetry import configure_logging, get_logger
+from hub.telemetry import always, configure_logging, get_logger
 
 _log = get_logger("hub")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def serve(file: Path | None, *, roles: Collection[str] | None, queues: Collection[str] | None) -> None:
-    """Run one instance until a signal has drained it. Raises what kept it from starting."""
+def serve(
+    file: Path | None, *, roles: Collection[str] | None, queues: Collection[str] | None, process: str | None = None
+) -> None:
+    """Run one instance, in as many processes as the configuration wants, until a signal has drained it. `process`: this
+    is one of several, named as hub.cli.link does. Raises what kept it from starting."""
     for role in roles or ():
         if role not in ROLES:
             near = did_you_mean(role, ROLES) or f"choose from {', '.join(ROLES)}"
             raise typer.BadParameter(f"there is no role {role!r}: {near}", param_hint="--only")
     configuration = configured(file)
+    link = Link.named(process) if process is not None else None
+    if link is not None:
+        always(process=link.number)
+        roles = roles_of(link.number, roles)
     configure_logging(configuration.log.level, configuration.log.format)
+    if link is None and several(configuration, roles):
+        raise typer.Exit(supervise(configuration, file, roles, queues))
     with asyncio.Runner(loop_factory=event_loop()) as runner:
-        runner.run(_live(configuration, roles, queues))
+        runner.run(_live(configuration, roles, queues, link))
 
 
 def event_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -50,13 +61,23 @@ def event_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _live(configuration: Configuration, roles: Collection[str] | None, queues: Collection[str] | None) -> None:
+async def _live(
+    configuration: Configuration,
+    roles: Collection[str] | None,
+    queues: Collection[str] | None,
+    link: Link | None,
+) -> None:
     with Signals() as signals:
         hub = Hub(configuration, roles=roles, queues=queues)
         _check_queues(hub, queues)
-        announce(hub, queues)
+        if link is None or link.number == 0:
+            announce(hub, queues)
+        if link is not None:
+            await link.start(hub, lambda: signals.ask("the supervisor has ended"))
         reloader = _reloader(hub)
         if await signals.unless_asked(hub.start()):
+            if link is not None:
+                link.ready()
             if reloader is not None:
                 reloader.start()
             await signals.asked.wait()
@@ -65,6 +86,8 @@ async def _live(configuration: Configuration, roles: Collection[str] | None, que
         limit = configuration.jobs.shutdown_timeout
         _log.info("stopping", signal=signals.name, drains_for_at_most=f"{limit:g} s", to_end_at_once="signal again")
         await hub.stop()
+        if link is not None:
+            await link.stop()
         _log.info("stopped")
 
 
@@ -106,6 +129,12 @@ class Signals:
     ) -> None:
         for each, handler in self._before.items():
             signal.signal(each, handler)
+
+    def ask(self, name: str) -> None:
+        """As the first signal does, unless one has come."""
+        if self.name is None:
+            self.name = name
+            self.asked.set()
 
     async def unless_asked(self, work: Coroutine[Any, Any, None]) -> bool:
         """Whether `work` came to its end; it is cancelled when a signal comes first."""

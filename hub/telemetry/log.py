@@ -33,6 +33,7 @@ _REPEATING: Final = ("aiokafka",)
 _DEPTH: Final = 6
 
 _configured = False
+_always: dict[str, Any] = {}
 
 
 def get_logger(name: str) -> BoundLogger:
@@ -41,6 +42,11 @@ def get_logger(name: str) -> BoundLogger:
         logging.getLogger(name), processors=_EVENT, wrapper_class=BoundLogger, context_class=dict
     )
     return logger
+
+
+def always(**fields: Any) -> None:
+    """Every line from now on has these fields, whoever writes it: which of several processes it is, say."""
+    _always.update(fields)
 
 
 def configure_logging(
@@ -90,6 +96,11 @@ def mask(value: Any, depth: int = 0) -> Any:
     if isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes | bytearray | memoryview):
         return [mask(inner, depth + 1) for inner in value]
     return value
+
+
+def _add_always(_: Any, __: str, event: EventDict) -> EventDict:
+    event.update(_always)
+    return event
 
 
 def _mask_event(_: Any, __: str, event: EventDict) -> EventDict:
@@ -155,6 +166,7 @@ _RENDER: dict[str, list[Processor]] = {
         ProcessorFormatter.remove_processors_meta,
         structlog.processors.format_exc_info,
         _mask_event,
+        _add_always,
         render,
     ]
     for form, render in (("text", _render_text), ("json", _render_json))

@@ -9,8 +9,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
+from math import isfinite
 from typing import Final
 
+import msgspec
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -26,6 +28,19 @@ BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2
 Gauges = Callable[[], Mapping[str, float] | Mapping[tuple[str, ...], float]]
 
 
+class Family(msgspec.Struct, frozen=True, array_like=True):
+    """One metric as another process says it; each sample is its name, its labels and its value."""
+
+    name: str
+    help: str
+    type: str
+    samples: list[tuple[str, dict[str, str], float]]
+
+
+Beside = Callable[[], Mapping[str, Sequence[Family]]]
+"""The metrics of the other processes of this hub, by the process's name."""
+
+
 class Metrics:
     """Counts of this process. Call it from the event loop's thread alone."""
 
@@ -39,6 +54,8 @@ class Metrics:
         self._ingested = _Counts()
         self._database_errors = _Counts()
         self._gauges: dict[str, tuple[str, list[str], Gauges, bool]] = {}
+        self._process: str | None = None
+        self._others: Beside = dict
         self.registry.register(_Families(self._families))
         ProcessCollector(registry=self.registry)
 
@@ -72,9 +89,38 @@ class Metrics:
         flight per queue, say. With several labels the values are keyed by tuples."""
         self._gauges[name] = (help, [label] if isinstance(label, str) else list(label), read, counts)
 
+    def beside(self, process: str, others: Beside) -> None:
+        """From now on a scrape has the metrics of `others` too, and every sample says its `process`."""
+        self._process, self._others = process, others
+
+    def snapshot(self) -> list[Family]:
+        """Everything as it is now, for another process to show."""
+        return [
+            Family(
+                family.name,
+                family.documentation,
+                family.type,
+                [(each.name, dict(each.labels), each.value) for each in family.samples if isfinite(each.value)],
+            )
+            for family in self.registry.collect()
+        ]
+
     def render(self) -> tuple[bytes, str]:
         """The text of a scrape, and its content type."""
-        return generate_latest(self.registry), CONTENT_TYPE_LATEST
+        if self._process is None:
+            return generate_latest(self.registry), CONTENT_TYPE_LATEST
+        together = CollectorRegistry()
+        together.register(_Families(self._together))
+        return generate_latest(together), CONTENT_TYPE_LATEST
+
+    def _together(self) -> Iterator[Metric]:
+        merged: dict[str, Metric] = {}
+        for process, families in {str(self._process): self.snapshot(), **self._others()}.items():
+            for family in families:
+                metric = merged.setdefault(family.name, Metric(family.name, family.help, family.type))
+                for name, labels, value in family.samples:
+                    metric.add_sample(name, {**labels, "process": process}, value)
+        yield from merged.values()
 
     def _new_durations(self, handler: str) -> _Durations:
         name = handler if len(self._durations) < LABEL_LIMIT else OTHER
@@ -108,6 +154,7 @@ class NoMetrics(Metrics):
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._process = None
 
     def observe_claims(self, claims: Iterable[tuple[str, str]]) -> None:
         pass

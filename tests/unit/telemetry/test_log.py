@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hub.telemetry import configure_logging, get_logger, log
+from hub.telemetry import always, configure_logging, get_logger, log
 from hub.telemetry.log import mask
 
 
@@ -87,6 +87,19 @@ def test_the_level_holds(level: str) -> None:
         getattr(get_logger("hub.test"), name)(name)
     found = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
     assert found == ["debug", "info", "warning", "error"][["debug", "info", "warning", "error"].index(level) :]
+
+
+@pytest.mark.parametrize("format", ["text", "json"])
+def test_a_field_of_every_line_is_in_those_of_others_too(format: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "_always", {})
+    stream = lines_of(format)
+    always(process=2)
+    get_logger("hub.test").info("ours")
+    logging.getLogger("elsewhere").warning("theirs")
+    ours, theirs = stream.getvalue().splitlines()
+    field = "process=2" if format == "text" else '"process":2'
+    assert field in ours
+    assert field in theirs
 
 
 def test_configuring_again_replaces_the_output() -> None:

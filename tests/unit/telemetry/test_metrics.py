@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from hub.telemetry import Metrics, NoMetrics
-from hub.telemetry.metrics import LABEL_LIMIT
+from hub.telemetry.metrics import LABEL_LIMIT, Family
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, tuple[str, ...]], float]:
@@ -75,3 +76,23 @@ def test_without_metrics_the_same_calls_count_nothing() -> None:
     metrics.watch("hub_in_flight", "Jobs running.", "queue", lambda: {"q": 1})
     assert not metrics.enabled
     assert samples(metrics) == {}
+
+
+def test_the_metrics_of_several_processes_are_shown_together() -> None:
+    first, second = Metrics(), Metrics()
+    first.observe_batch([("note", "default", "completed", 0.002)])
+    second.observe_batch([("note", "default", "completed", 0.002)] * 2)
+    second.observe_ingest("orders", "accepted", 3)
+    sent = msgspec.json.decode(msgspec.json.encode(second.snapshot()), type=list[Family])
+    first.beside("0", lambda: {"1": sent})
+    text = first.render()[0].decode()
+    assert text.count("# TYPE hub_attempts_total counter") == 1
+    for line in (
+        'hub_attempts_total{handler="note",outcome="completed",process="0",queue="default"} 1.0',
+        'hub_attempts_total{handler="note",outcome="completed",process="1",queue="default"} 2.0',
+        'hub_ingested_total{outcome="accepted",process="1",route="orders"} 3.0',
+        'hub_attempt_seconds_bucket{handler="note",le="+Inf",process="1"} 2.0',
+    ):
+        assert line in text
+    assert 'process_cpu_seconds_total{process="0"}' in text
+    assert 'process="1"' in text.partition("process_cpu_seconds_total{")[2]
