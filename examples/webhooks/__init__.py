@@ -1,0 +1,1 @@
+"""A sender and a receiver of signed webhooks, in Python and in JavaScript."""
