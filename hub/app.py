@@ -28,7 +28,7 @@ from hub.handlers.outgoing import Options, request
 from hub.handlers.outlet import Outlet
 from hub.ingest import again
 from hub.ingest.intake import Intake
-from hub.ingest.supervisor import Parts, Supervisor
+from hub.ingest.supervisor import LEASE, Parts, Supervisor
 from hub.locking import Sharing
 from hub.model import Enqueued, NewJob
 from hub.outbound import Outbound
@@ -141,6 +141,7 @@ class Hub:
             clock=self.clock,
             metrics=self.metrics,
             owner=self.instance,
+            lease=min(LEASE, configuration.jobs.lease),
         )
         self.supervisor = Supervisor(self.adapters, adapter_kinds(configuration), parts)
         self.outlets.update(make_outlets(self.adapters, self.supervisor, self.clock), **self.outbound.outlets)

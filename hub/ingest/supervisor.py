@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 ANY: Final = "*"
 """What is subscribed to for a route without a topic (the types for which that means nothing ask for a topic)."""
+LEASE: Final = 15.0
+"""Seconds for which an instance that fell silent keeps an adapter that only one may connect, unless told otherwise."""
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +44,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     metrics: Metrics
     owner: str
-    lease: float = 15.0
+    lease: float = LEASE
     pump: PumpSettings = PumpSettings()
 
 

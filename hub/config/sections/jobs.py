@@ -96,7 +96,10 @@ class Jobs(Section):
         default=None,
         description="How many children run handlers with process=True, in each process. Left out: one a processor.",
     )
-    lease: PositiveDuration = Field(default=30.0, description="How long a silent worker keeps its jobs.")
+    lease: PositiveDuration = Field(
+        default=30.0,
+        description="How long a silent worker keeps its jobs and, at most 15 s, adapters that only one may connect.",
+    )
     shutdown_timeout: Duration = Field(
         default=30.0, description="What runs may finish for so long; the rest is given back."
     )

@@ -111,12 +111,11 @@ class Siege:
             async with self._sender(count, pause) as sender:
                 for number, fault in enumerate(faults, 1):
                     await self._acknowledged(count * number // (len(faults) + 1), sender)
-                    since, rows = time.monotonic(), await self._rows()
                     if isinstance(fault, Point):
-                        await self._kill(hub)
+                        since, rows = await asyncio.to_thread(self._kill, hub)
                         hub = await self._hub(traps.pop(0) if traps else None, connected=False)
                     else:
-                        await asyncio.to_thread(self._fell, fault)
+                        since, rows = await asyncio.to_thread(self._fell, fault)
                     self._landed[str(fault)] += 1
                     await self._goes_on(rows, hub)
                     self._recoveries["hub" if isinstance(fault, Point) else fault].append(time.monotonic() - since)
@@ -154,19 +153,26 @@ class Siege:
             )
         return hub
 
-    async def _kill(self, hub: Victim) -> None:
+    def _kill(self, hub: Victim) -> tuple[float, int]:
+        """When it died, and how many rows there were then."""
         hub.arm()
-        await asyncio.to_thread(hub.killed, PATIENCE)
+        hub.killed(PATIENCE)
+        return time.monotonic(), self._count()
 
-    def _fell(self, fault: str) -> None:
+    def _fell(self, fault: str) -> tuple[float, int]:
+        """The same of a server, which is there again. Neither sender nor hub gets on without it."""
+        since = time.monotonic()
         if fault == BROKER:
             self._line.fall()
+            rows = self._count()
             self._line.service.start()
         elif self._database is not None:
             self._database.kill9()
             self._database.start()
+            rows = self._count()
         else:
             raise ValueError("there is no database server to be killed")
+        return since, rows
 
     # --------------------------------------------------------------------------------------------------- the way along
 
@@ -201,9 +207,6 @@ class Siege:
             return self._count() > rows
 
         await until_async(taken, PATIENCE, lambda: more + hub.output()[-4000:])
-
-    async def _rows(self) -> int:
-        return await asyncio.to_thread(self._count)
 
     def _count(self) -> int:
         return self._outside.count("direction = 'inbound'")
