@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from benchmarks.roles import hub
 from benchmarks.roles.wire import Meter, Tally, Wire
-from hub import Batch, Job, handler
+from hub import Batch, Job, SyncJob, handler
 
 _INSERT = text("INSERT INTO effects (note) VALUES (:note)")
 
@@ -51,7 +51,14 @@ async def run(wire: Wire, *, url: str, jobs: int, workers: int) -> None:
             tally.hit()
         await batch.db.execute(_INSERT, [{"note": job.id} for job in batch.jobs])
 
-    handlers = (empty, one_insert, by_driver, shared, shared_by_driver, batched)
+    loop = asyncio.get_running_loop()
+
+    @handler("benchmark.sync")
+    def in_a_thread(job: SyncJob) -> None:
+        loop.call_soon_threadsafe(tally.hit)
+        job.db.execute(_INSERT, {"note": job.id})
+
+    handlers = (empty, one_insert, by_driver, shared, shared_by_driver, batched, in_a_thread)
     async with hub.started(url) as database:
         engine = hub.engine(database, workers, *handlers)
         await wire.ready()

@@ -30,6 +30,7 @@ def benchmark(stand: Stand) -> Benchmark:
     contestants: dict[str, Measure] = {
         "driver": lambda: hub("benchmark.driver"),
         "hub": lambda: hub("benchmark.insert"),
+        "sync": lambda: hub("benchmark.sync"),
         "pgqueuer": pgqueuer,
     }
     goals = [Goal("pgqueuer, not atomic", at_least=1.2)]
@@ -43,6 +44,7 @@ def benchmark(stand: Stand) -> Benchmark:
     ours = [
         Line("hub, atomic, asyncpg", "driver", "rate", "jobs/s", goals),
         Line("hub, atomic, job.db", "hub", "rate", "jobs/s", goals),
+        Line("hub, atomic, job.db in a thread", "sync", "rate", "jobs/s"),
     ]
     title = f"One INSERT, {jobs:,} jobs, {CONNECTIONS} connections"
     return Benchmark("insert", title, contestants, [*ours, *lines])
