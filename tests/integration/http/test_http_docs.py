@@ -1,0 +1,104 @@
+"""The page at /docs in a real browser: it shows the API, sends, keeps the token to itself, runs nothing it shows."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, async_playwright, expect
+
+from hub.api import docs
+from tests.integration.http.rig import Serve, Served
+from tests.integration.http.test_http_access import AUTH
+
+EVIL = "<img src=x onerror=document.title=1><script>document.title=1</script>"
+
+
+def _chromium() -> str:
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail("Chromium is missing: sh scripts/servers.sh")
+        pytest.skip("Chromium is missing: sh scripts/servers.sh")
+    return found
+
+
+@asynccontextmanager
+async def opened(hub: Served) -> AsyncIterator[tuple[Page, list[str]]]:
+    """The page, and what it complained of or asked elsewhere."""
+    async with async_playwright() as driver:
+        browser = await driver.chromium.launch(executable_path=_chromium(), args=["--no-sandbox"])
+        try:
+            page = await browser.new_page()
+            page.set_default_timeout(20_000)
+            faults: list[str] = []
+            page.on("pageerror", lambda error: faults.append(str(error)))
+            page.on("console", lambda said: faults.append(said.text) if "status of 401" not in said.text else None)
+            page.on("request", lambda one: None if one.url.startswith(hub.server.address) else faults.append(one.url))
+            await page.goto(f"{hub.server.address}/docs")
+            yield page, faults
+        finally:
+            await browser.close()
+
+
+@pytest.mark.browser
+async def test_it_asks_for_a_token_shows_the_api_and_sends(serve_one: Serve) -> None:
+    schema = {"type": "object", "title": EVIL, "description": EVIL, "properties": {EVIL: {"description": EVIL}}}
+    routes: list[dict[str, Any]] = [{"name": "orders", "from": "web", "handler": "seen", "schema": schema}]
+    async with serve_one(auth=AUTH, routes=routes) as hub, opened(hub) as (page, faults):
+        await expect(page.locator("#notice")).to_contain_text("needs a token")
+        await page.fill("#token", "t-operator")
+        await page.click("#access button")
+        await expect(page.locator("details.operation")).to_have_count(
+            len({path for path in (await _paths(hub)) if not path[1].startswith("/docs")})
+        )
+        await page.click("#index a[href='#postApiQueue']")
+        form = page.locator("#postApiQueue form")
+        await form.locator("textarea").fill('{"handler": "seen", "payload": "' + EVIL + '"}')
+        await form.locator(".send").click()
+        await expect(form.locator(".status")).to_contain_text("201")
+        assert await hub.seen.get() == EVIL
+        await page.click("#index a[href='#getApiQueue']")
+        listing = page.locator("#getApiQueue form")
+        await listing.locator("[name=handler]").fill("seen")
+        await listing.locator(".send").click()
+        await expect(listing.locator("pre").first).to_contain_text("onerror")
+        await page.click("#index a[href='#postWebhooksRoute_orders']")
+        await expect(page.locator("#postWebhooksRoute_orders .member").first).to_have_text(EVIL)
+        assert await page.locator("main img, main script").count() == 0
+        assert await page.title() == "hub · API"
+        kept = await page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie, location.href])")
+        assert "t-operator" not in kept + await page.content() + await page.input_value("#token")
+        assert faults == []
+
+
+@pytest.mark.browser
+async def test_the_filter_narrows_what_is_shown(serve_one: Serve) -> None:
+    async with serve_one(work=False) as hub, opened(hub) as (page, faults):
+        await expect(page.locator("#getApiDead")).to_be_visible()
+        await page.keyboard.press("/")
+        await page.keyboard.type("redrive")
+        await expect(page.locator("details.operation:visible")).to_have_count(1)
+        assert faults == []
+
+
+async def test_its_files_have_a_strict_policy_and_name_nothing_outside(serve_one: Serve) -> None:
+    async with serve_one(auth=AUTH, work=False) as hub:
+        for path, (_, media) in docs.FILES.items():
+            answer = await hub.get(path)
+            assert (answer.status, answer.headers["Content-Type"]) == (200, f"{media}; charset=utf-8")
+            policy = answer.headers["Content-Security-Policy"]
+            assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'")
+            assert "unsafe" not in policy
+            text = answer.body.decode()
+            assert text.strip()
+            for forbidden in ("innerHTML", "insertAdjacentHTML", "eval(", "http://", "https://", " style=", "Storage"):
+                assert forbidden not in text, (path, forbidden)
+
+
+async def _paths(hub: Served) -> set[tuple[str, str]]:
+    headers = {"Authorization": "Bearer t-viewer"}
+    document = (await hub.get("/openapi.json", headers=headers)).json()
+    return {(method, path) for path, item in document["paths"].items() for method in item}
