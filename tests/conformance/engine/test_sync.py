@@ -316,3 +316,28 @@ async def test_a_thread_that_never_returns_does_not_keep_the_hub_from_ending(rig
         row = await r.job(job)
         assert (row["statusid"], row["retrycount"], row["leaseuntil"]) == (1, 0, None)
         assert await effects(r) == []
+
+
+async def test_a_connection_that_is_lost_under_a_thread_is_taken_up_again(rig: RigMaker) -> None:
+    kill = {
+        "postgresql": "SELECT pg_terminate_backend(pg_backend_pid())",
+        "mysql": "KILL CONNECTION_ID()",
+    }
+    tries: list[int] = []
+
+    @handler("cut")
+    def cut(job: SyncJob) -> str:
+        tries.append(job.attempt)
+        job.db.execute(EFFECT, {"msg": "one"})
+        if len(tries) == 1:
+            job.db.execute(text(kill[r.database.dialect]))
+        return "done"
+
+    async with rig(cut, pool=1, poll_interval=0.1) as r:
+        if r.database.dialect not in kill:
+            pytest.skip("a file has no connection to lose")
+        await r.sql(EFFECTS)
+        row = await r.until(await r.enqueue("cut"))
+        assert (row["statusid"], row["result"], row["retrycount"]) == (3, '"done"', 0)
+        assert tries == [0, 0]  # no attempt was used up by it
+        assert await effects(r) == ["one"]
