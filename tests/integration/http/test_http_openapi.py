@@ -26,6 +26,7 @@ from tests.integration.http.rig import Serve
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TOKENS = {"viewer": "t-viewer", "operator": "t-operator", "admin": "t-admin"}
+QUEUED = ("/api/queue", 200)
 ORDER = {
     "type": "object",
     "required": ["id"],
@@ -187,6 +188,31 @@ async def test_every_good_answer_is_what_the_document_says(url: str, tmp_path: P
             await viewer.call("POST", "/api/queue", 403, json={"handler": "opened"})
 
 
+async def test_every_change_is_signed_in_the_audit_log(
+    sqlite_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "hub.audit")
+    async with described(sqlite_url, tmp_path) as (hub, client):
+        changed: set[tuple[str, str]] = set()
+
+        def audited(method: str, template: str, status: int) -> None:
+            lines = [record.getMessage() for record in caplog.records if record.name == "hub.audit"]
+            caplog.clear()
+            # A repeated dedupe key changes nothing; what a webhook brings is signed by its row's source.
+            if method == "GET" or template.startswith("/webhooks") or status >= 400 or (template, status) == QUEUED:
+                assert lines == [], (method, template, status)
+                return
+            assert len(lines) == 1, (method, template, status, lines)
+            assert "'actor': 'admin'" in lines[0] or "actor=admin" in lines[0], lines
+            changed.add((method, template))
+
+        client.then = audited
+        for scenario in SCENARIOS:
+            await scenario(hub, client)
+        table = {(one.method, one.path) for one in endpoints(hub.hub.services) if one.method != "GET"}  # type: ignore[arg-type]  # it runs
+        assert table - changed == {("POST", "/webhooks/{route}")}
+
+
 async def test_every_refusal_is_what_the_document_says(url: str, tmp_path: Path) -> None:
     async with described(url, tmp_path) as (hub, client):
         table = endpoints(hub.hub.services)  # type: ignore[arg-type]  # it runs, so there are some
@@ -199,7 +225,7 @@ async def test_every_refusal_is_what_the_document_says(url: str, tmp_path: Path)
         for one in table:
             path = one.path.replace("{", "no-").replace("}", "")
             if "{" in one.path:
-                await client.call(one.method, path, 404, json={"topic": "t"} if one.method == "POST" else None)
+                await client.call(one.method, path, 404, json=one.body.example if one.body else None)
             elif one.query:
                 await client.call(one.method, f"{path}?nonsense=1", 422)
                 await client.call(one.method, f"{path}?limit=1000000000", 422)
@@ -291,6 +317,20 @@ async def _out(hub: HubHarness, client: Described) -> None:
     await client.call("POST", "/api/templates/report", 201, json={"day": "monday"})
 
 
+async def _jobs(hub: HubHarness, client: Described) -> None:
+    asked = {"name": "nightly", "type": "interval", "interval": "5m", "payload": {"a": 1}, "handler": "opened"}
+    job = (await client.call("POST", "/jobs", 201, json=asked))["id"]
+    await client.call("POST", "/jobs", 409, json=asked)
+    once = {"name": "once", "type": "scheduled", "schedule": "2100-01-01T00:00:00Z", "payload": "{}"}
+    await client.call("POST", "/jobs", 201, json=once)
+    await client.call("GET", "/jobs", 200)
+    await client.call("GET", f"/jobs/{job}", 200)
+    await client.call("PUT", f"/jobs/{job}", 200, json={"interval": "10m"})
+    await client.call("PATCH", f"/jobs/{job}/pause", 200)
+    await client.call("PATCH", f"/jobs/{job}/resume", 200)
+    await client.call("DELETE", f"/jobs/{job}", 204)
+
+
 async def _webhooks(hub: HubHarness, client: Described) -> None:
     for identity in (1, 0):
         await client.call("POST", "/webhooks/orders", 202, json={"id": identity})
@@ -319,4 +359,4 @@ async def _webhooks(hub: HubHarness, client: Described) -> None:
     client.seen.add(("POST", "/webhooks/{route}", 202))
 
 
-SCENARIOS: tuple[Scenario, ...] = (_about, _queue, _dead, _resource_jobs, _workflows, _out, _webhooks)
+SCENARIOS: tuple[Scenario, ...] = (_about, _queue, _dead, _resource_jobs, _workflows, _out, _jobs, _webhooks)
