@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import random
 import statistics
 import sys
@@ -166,6 +167,7 @@ _RECOVERY = ("recovery p50", "p95", "max")
 
 def main(words: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(words)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that a broker is away is what is wanted
     _say(f"seed {options.seed}, {options.jobs} jobs a scene")
     _say(" | ".join((*_COLUMNS, *_RECOVERY, "seconds", "verdict")))
     right = True

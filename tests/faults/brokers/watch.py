@@ -14,6 +14,8 @@ from tests.faults.brokers.line import Line
 from tests.faults.outside import Outside
 
 _PAUSE = 0.05
+_AWAY = 0.5
+"""Seconds until a broker that said nothing is asked again."""
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -30,17 +32,18 @@ class Watch:
         """Until cancelled."""
         with Outside.of(self._url) as outside:
             while True:
-                await self._look(outside)
-                await asyncio.sleep(_PAUSE)
+                answered = await self._look(outside)
+                await asyncio.sleep(_PAUSE if answered else _AWAY)
 
-    async def _look(self, outside: Outside) -> None:
+    async def _look(self, outside: Outside) -> bool:
         told = await self._line.told()
         if not told:
-            return
+            return False
         rows = await asyncio.to_thread(outside.fetch, "SELECT stream, next FROM adapter_cursors")
         kept = {int(stream.rpartition("/")[2]): int(position) for stream, position in rows}
         self.samples += 1
         self.violations.update(dict.fromkeys(ahead(told, kept)))
+        return True
 
 
 def size_of(pid: int) -> Size:
