@@ -48,13 +48,14 @@ def test_it_holds_every_statement_migration_and_shipped_file(site: Path) -> None
         **repository_files("hub", "*.sql"),
         **repository_files("hub", "*.py"),
         **repository_files("hub", "py.typed"),
+        **repository_files("hub", "static/*"),
         **{f"hub/{name}": content for name, content in repository_files("migrations", "*.sql").items()},
         "hub/_config/configuration.json": (ROOT / "config" / "configuration.json").read_bytes(),
         "hub/_config/configuration.schema.json": (ROOT / "config" / "configuration.schema.json").read_bytes(),
     }
     assert {name for name in expected if not (site / name).is_file()} == set()
     assert {name for name, content in expected.items() if (site / name).read_bytes() != content} == set()
-    assert "hub/py.typed" in expected
+    assert {"hub/py.typed", "hub/api/static/docs.html"} <= set(expected)
 
 
 def test_it_holds_nothing_else(wheel: Path) -> None:
