@@ -151,10 +151,10 @@ async def test_a_configured_webhook_tells_its_schema_its_signature_and_its_types
         assert "/webhooks/elsewhere" not in document["paths"]
 
 
-async def test_the_command_prints_what_a_hub_serves(serve_one: Serve, tmp_path: Path, sqlite_url: str) -> None:
+def test_the_commands_print_what_a_hub_serves_and_touch_no_database(tmp_path: Path) -> None:
     project = CliProject(
         tmp_path,
-        sqlite_url,
+        f"sqlite:///{tmp_path / 'hub.db'}",
         adapters={"web": {"type": "http"}},
         routes=[{"name": "orders", "from": "web", "handler": "system.record", "schema": ORDER}],
     )
