@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import asyncpg
 import pytest
+from sqlalchemy import text
 
+from hub.clock import SystemClock
+from hub.db.engine import open_database
+from hub.db.settings import DatabaseSettings
+from hub.ports import Database
 from tests.integration.cli_project import CliProject, Running
 
 HANDLERS = """
@@ -74,24 +78,50 @@ class Watched(Running):
             return await self.process.wait()
 
 
+class Rows:
+    """The database, seen from outside."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def fetch(self, sql: str, **parameters: Any) -> list[Any]:
+        async with self._database.transaction() as connection:
+            answer = await connection.execute(text(sql), parameters)
+            return [row._mapping for row in answer] if answer.returns_rows else []
+
+    async def value(self, sql: str, **parameters: Any) -> Any:
+        [row] = await self.fetch(sql, **parameters)
+        [value] = row.values()
+        return value
+
+
 @pytest.fixture
-def project(tmp_path: Path, postgres_url: str) -> CliProject:
-    made = CliProject(tmp_path, postgres_url)
+def url(request: pytest.FixtureRequest) -> str:
+    """PostgreSQL's, unless a test names another."""
+    found: str = request.getfixturevalue(getattr(request, "param", "postgres_url"))
+    return found
+
+
+@pytest.fixture
+def project(tmp_path: Path, url: str) -> CliProject:
+    made = CliProject(tmp_path, url)
     made.handlers(HANDLERS)
     made.configure(
         jobs={"processes": PROCESSES, "lease": "2s", "enable_metrics": True, "shutdown_timeout": "10s"},
-        database={"url": postgres_url, "pool": 4},
+        database={"url": url, "pool": 4},
     )
     made.ok("migrate")
     return made
 
 
 @pytest.fixture
-async def database(postgres_url: str, project: CliProject) -> AsyncIterator[Any]:
-    connection = await asyncpg.connect(postgres_url)
-    await connection.execute("CREATE TABLE effects (msg int, pid int)")
-    yield connection
-    await connection.close()
+async def database(url: str, project: CliProject) -> AsyncIterator[Rows]:
+    opened = open_database(url, DatabaseSettings(pool=1, exclusive=False), SystemClock())
+    await opened.start()
+    rows = Rows(opened)
+    await rows.fetch("CREATE TABLE effects (msg int, pid int)")
+    yield rows
+    await opened.stop()
 
 
 @pytest.fixture
@@ -113,19 +143,18 @@ async def start(project: CliProject) -> AsyncIterator[Starter]:
             await each.process.wait()
 
 
-async def insert(database: Any, first: int, last: int) -> None:
-    await database.execute(
-        "INSERT INTO queue_jobs (handler, payload) SELECT CASE WHEN n % 2 = 0 THEN 'load.async' ELSE 'load.sync' END, "
-        f"n::text FROM generate_series({first}, {last}) n"
-    )
+async def insert(database: Rows, first: int, last: int) -> None:
+    kinds = ("load.async", "load.sync")
+    jobs = ", ".join(f"('{kinds[number % 2]}', '{number}')" for number in range(first, last + 1))
+    await database.fetch(f"INSERT INTO queue_jobs (handler, payload) VALUES {jobs}")
 
 
-async def unsettled(database: Any) -> int:
-    count: int = await database.fetchval("SELECT count(*) FROM queue_jobs WHERE statusid NOT IN (3, 4, 6)")
+async def unsettled(database: Rows) -> int:
+    count: int = await database.value("SELECT count(*) AS n FROM queue_jobs WHERE statusid NOT IN (3, 4, 6)")
     return count
 
 
-async def settled(database: Any, timeout: float = 60.0) -> None:
+async def settled(database: Rows, timeout: float = 60.0) -> None:
     async with asyncio.timeout(timeout):
         while await unsettled(database):  # noqa: ASYNC110 - rows of other processes
             await asyncio.sleep(0.05)
@@ -151,7 +180,9 @@ def address_in(ready: list[str]) -> str:
     return place.partition("=")[2]
 
 
-async def test_they_share_the_work_one_port_and_one_account(database: Any, start: Starter, project: CliProject) -> None:
+async def test_they_share_the_work_one_port_and_one_account(
+    database: Rows, start: Starter, project: CliProject
+) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         project.configure(http={"port": probe.getsockname()[1]})
@@ -161,9 +192,11 @@ async def test_they_share_the_work_one_port_and_one_account(database: Any, start
     address = address_in(ready)
     await insert(database, 1, 3000)
     await settled(database)
-    shares = await database.fetch("SELECT pid, count(*), count(DISTINCT msg) FROM effects GROUP BY pid")
+    shares = await database.fetch(
+        "SELECT pid, count(*) AS n, count(DISTINCT msg) AS each_once FROM effects GROUP BY pid"
+    )
     assert len(shares) == PROCESSES
-    assert sum(share[1] for share in shares) == sum(share[2] for share in shares) == 3000
+    assert sum(share["n"] for share in shares) == sum(share["each_once"] for share in shares) == 3000
 
     async def all_told() -> bool:
         seen = await health(address)
@@ -171,16 +204,16 @@ async def test_they_share_the_work_one_port_and_one_account(database: Any, start
 
     await until(all_told, "/health never showed every process as running")
     processes = (await health(address))["processes"]
-    assert {one["pid"] for one in processes} == {share[0] for share in shares}
+    assert {one["pid"] for one in processes} == {share["pid"] for share in shares}
     assert [one["restarts"] for one in processes] == [0] * PROCESSES
     shown = await asyncio.to_thread(project.ok, "status")
     assert all(str(one["pid"]) in shown for one in processes)
 
     async def counted() -> bool:
         async with aiohttp.ClientSession() as session, session.get(f"{address}/metrics") as answer:
-            text = await answer.text()
-        ended = [line for line in text.splitlines() if line.startswith("hub_attempts_total{")]
-        assert text.count("# TYPE hub_attempts_total counter") == 1
+            shown = await answer.text()
+        ended = [line for line in shown.splitlines() if line.startswith("hub_attempts_total{")]
+        assert shown.count("# TYPE hub_attempts_total counter") == 1
         named = {number for number in "01" for line in ended if f'process="{number}"' in line}
         return len(named) == PROCESSES and sum(float(line.split()[-1]) for line in ended) == 3000
 
@@ -188,7 +221,8 @@ async def test_they_share_the_work_one_port_and_one_account(database: Any, start
 
 
 @pytest.mark.slow
-async def test_a_process_that_is_killed_loses_and_doubles_nothing(database: Any, start: Starter) -> None:
+@pytest.mark.parametrize("url", ["postgres_url", "mariadb_url"], indirect=True)
+async def test_a_process_that_is_killed_loses_and_doubles_nothing(database: Rows, start: Starter) -> None:
     running = await start()
     address = address_in(await running.lines(PROCESSES, "ready", "instance="))
 
@@ -201,8 +235,8 @@ async def test_a_process_that_is_killed_loses_and_doubles_nothing(database: Any,
         await insert(database, turn * 2000 + 1, turn * 2000 + 2000)
 
         async def holds(pid: int = pids[number]) -> bool:
-            held = "SELECT count(*) FROM queue_jobs WHERE statusid = 2 AND leaseowner LIKE $1"
-            return await unsettled(database) < 1800 and await database.fetchval(held, f"%:{pid}:%") > 0
+            held = "SELECT count(*) AS n FROM queue_jobs WHERE statusid = 2 AND leaseowner LIKE :owner"
+            return await unsettled(database) < 1800 and await database.value(held, owner=f"%:{pid}:%") > 0
 
         await until(holds, f"process {number} never worked")
         os.kill(pids[number], signal.SIGKILL)
@@ -217,24 +251,24 @@ async def test_a_process_that_is_killed_loses_and_doubles_nothing(database: Any,
 
         await until(again, f"process {number} was not started again")
     await settled(database)
-    counts = Counter(row[0] for row in await database.fetch("SELECT msg FROM effects"))
+    counts = Counter(row["msg"] for row in await database.fetch("SELECT msg FROM effects"))
     assert len(counts) == 4000
     assert set(counts.values()) == {1}
-    assert await database.fetchval("SELECT count(*) FROM queue_jobs WHERE statusid <> 3") == 0
-    assert await database.fetchval("SELECT count(*) FROM queue_jobs WHERE crashcount > 0") > 0
+    assert await database.value("SELECT count(*) FROM queue_jobs WHERE statusid <> 3") == 0
+    assert await database.value("SELECT count(*) FROM queue_jobs WHERE crashcount > 0") > 0
     restarts = {one["number"]: one["restarts"] for one in (await health(address))["processes"]}
     assert restarts == {0: 0, 1: 2}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 async def test_a_signal_drains_all_of_them(
-    database: Any, start: Starter, project: CliProject, number: signal.Signals
+    database: Rows, start: Starter, project: CliProject, number: signal.Signals
 ) -> None:
     project.configure(jobs={"workers": 1})
     running = await start()
     await running.lines(PROCESSES, "ready", "instance=")
     for _ in range(6):
-        await database.execute("INSERT INTO queue_jobs (handler, payload) VALUES ('load.slow', '3')")
+        await database.fetch("INSERT INTO queue_jobs (handler, payload) VALUES ('load.slow', '3')")
     await running.lines(PROCESSES, "begun")
     running.process.send_signal(number)
     assert await running.ended() == 0
@@ -243,26 +277,26 @@ async def test_a_signal_drains_all_of_them(
     assert len(done) == len(set(done)) == PROCESSES  # each ended what it had begun, and began nothing more
     assert {row["statusid"] for row in rows} <= {0, 1, 3}
     assert {row["leaseuntil"] for row in rows} == {None}
-    assert await database.fetchval("SELECT count(*) FROM effects") == PROCESSES
+    assert await database.value("SELECT count(*) FROM effects") == PROCESSES
     assert len(await running.lines(PROCESSES, "  stopped  ")) == PROCESSES
     assert "every process has ended" in running.said[-1]
 
 
-async def test_a_second_signal_ends_all_of_them_at_once(database: Any, start: Starter, project: CliProject) -> None:
+async def test_a_second_signal_ends_all_of_them_at_once(database: Rows, start: Starter, project: CliProject) -> None:
     project.configure(jobs={"workers": 1})
     running = await start()
     await running.lines(PROCESSES, "ready", "instance=")
     for _ in range(PROCESSES):
-        await database.execute("INSERT INTO queue_jobs (handler, payload) VALUES ('load.slow', '60')")
+        await database.fetch("INSERT INTO queue_jobs (handler, payload) VALUES ('load.slow', '60')")
     await running.lines(PROCESSES, "begun")
     running.process.terminate()
     await running.lines(PROCESSES, "stopping")
     running.process.terminate()
     assert await running.ended(timeout=8) == 143
-    assert await database.fetchval("SELECT count(*) FROM queue_jobs WHERE statusid = 2") == PROCESSES
+    assert await database.value("SELECT count(*) FROM queue_jobs WHERE statusid = 2") == PROCESSES
 
 
-async def test_they_do_not_outlive_a_supervisor_that_is_killed(database: Any, start: Starter) -> None:
+async def test_they_do_not_outlive_a_supervisor_that_is_killed(database: Rows, start: Starter) -> None:
     running = await start()
     await running.lines(PROCESSES, "ready", "instance=")
     running.process.kill()
@@ -271,7 +305,7 @@ async def test_they_do_not_outlive_a_supervisor_that_is_killed(database: Any, st
     assert len([line for line in running.said if "  stopped  " in line]) == PROCESSES
 
 
-async def test_an_edit_reaches_all_of_them_by_one_signal(database: Any, start: Starter, project: CliProject) -> None:
+async def test_an_edit_reaches_all_of_them_by_one_signal(database: Rows, start: Starter, project: CliProject) -> None:
     running = await start()
     await running.lines(PROCESSES, "ready", "instance=")
     project.configure(log={"level": "debug"})
