@@ -167,6 +167,7 @@ class Hub:
         self.recovery = install_recovery(
             self.database,
             self.registry,
+            self.engine.store,
             self.engine.woken,
             self.clock,
             recovery_settings(configuration),

@@ -7,7 +7,7 @@ when it was looked at, so that any number of instances may look.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,8 @@ from hub.clock import Clock
 from hub.errors import HubError
 from hub.handlers.registry import Registry
 from hub.ports import Database
-from hub.scheduler.runs import Look, Runs
+from hub.queue.store import Store
+from hub.scheduler.runs import Look, Runs, key_of
 from hub.scheduler.task_handlers import TaskEntries, handlers
 from hub.scheduler.tasks import METHOD, Interval
 from hub.telemetry import get_logger
@@ -39,13 +40,18 @@ class RecoverySettings(msgspec.Struct, frozen=True, kw_only=True):
 def install(
     database: Database,
     registry: Registry,
+    store: Store,
     woken: Callable[[Iterable[str]], None],
     clock: Clock,
     settings: RecoverySettings,
 ) -> Recovery:
     """Task recovery put into a hub: `system.tasks`, the entries that run tasks, and the watch over their runs."""
     runs = Runs(database, clock, woken, settings.max_attempts)
-    recovery = Recovery(runs, clock, settings)
+
+    async def go_on(keys: Sequence[str]) -> None:
+        woken(await store.release(keys))
+
+    recovery = Recovery(runs, go_on, clock, settings)
     registry.add(*handlers(runs, clock, enabled=settings.enabled))
     registry.vary(METHOD, TaskEntries(runs, clock, recovery).of)
     return recovery
@@ -54,8 +60,11 @@ def install(
 class Recovery:
     """start, stop; `suspect` is told of schedules whose run may have changed other than by a task's completion."""
 
-    def __init__(self, runs: Runs, clock: Clock, settings: RecoverySettings) -> None:
+    def __init__(
+        self, runs: Runs, go_on: Callable[[Sequence[str]], Awaitable[None]], clock: Clock, settings: RecoverySettings
+    ) -> None:
         self._runs = runs
+        self._go_on = go_on
         self._clock = clock
         self._settings = settings
         self._suspects: dict[str, float] = {}
@@ -105,8 +114,11 @@ class Recovery:
         while page := await self._runs.open(found[-1][0] if found else "", _PAGE):
             found += page
         self._incomplete, self._checked = len(found), self._clock.now()
-        if found:
+        if found and startup:
             _log.info(f"Found {len(found)} jobs with incomplete intervals")
+        if found:
+            # A process that died right after a commit has told the next task nothing.
+            await self._go_on([key_of(interval_id) for _, interval_id in found])
         for schedule, interval_id in found:
             try:
                 look = await self._look(schedule)

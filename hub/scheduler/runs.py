@@ -233,7 +233,7 @@ def job_of(origin: Origin, task: Task, task_id: str, interval: Interval | None) 
         queue=None if origin.queue == "default" else origin.queue,
         priority=origin.priority,
         maxretries=origin.maxretries,
-        orderingkey=f"tasks:{group}",
+        orderingkey=key_of(group),
         parentjobid=origin.id,
         typeid=JobType.SCHEDULED if schedule is not None else JobType.SYSTEM,
         method=None if interval is None else METHOD,
@@ -241,6 +241,11 @@ def job_of(origin: Origin, task: Task, task_id: str, interval: Interval | None) 
         timeout=origin.timeout,
         createdby="system.tasks",
     )
+
+
+def key_of(group: str) -> str:
+    """The ordering key of a run's tasks."""
+    return f"tasks:{group}"
 
 
 def about_of(metadata: Mapping[str, Any]) -> About | None:
