@@ -95,7 +95,8 @@ class Siege:
         tally.verdict = replace(tally.verdict, violations=[*tally.verdict.violations, *violations, *watch.violations])
         tally.landed = self._landed
         tally.recoveries = [seconds for each in self._recoveries.values() for seconds in each]
-        tally.remarks = [*remarks, f"offsets compared {watch.samples} times", *self._recovered()]
+        compared = [f"offsets compared {watch.samples} times"] if watch.samples else []
+        tally.remarks = [*remarks, *compared, *self._recovered()]
         return tally
 
     # ----------------------------------------------------------------------------------------------------- the faults
@@ -164,15 +165,13 @@ class Siege:
         since = time.monotonic()
         if fault == BROKER:
             self._line.fall()
-            rows = self._count()
             self._line.service.start()
         elif self._database is not None:
             self._database.kill9()
             self._database.start()
-            rows = self._count()
         else:
             raise ValueError("there is no database server to be killed")
-        return since, rows
+        return since, self._count()
 
     # --------------------------------------------------------------------------------------------------- the way along
 
