@@ -89,7 +89,7 @@ const STEPS = {
     assert.equal((await emit(socket, "note", Buffer.from("alone"))).ok, true);
     const many = await new Promise((resolve) => {
       const other = open();
-      other.on("disconnect", resolve);
+      other.on("disconnect", (reason) => { other.disconnect(); resolve(reason); });
       other.on("connect", () => other.emit("note", Array(17).fill(Buffer.from("x"))));
     });
     assert.match(many, /transport/);

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import Any, Final
 
 import socketio
@@ -31,6 +32,8 @@ _silent: Final = logging.getLogger("hub.socketio.library")
 _silent.setLevel(logging.CRITICAL + 1)
 
 LONGEST_TOKEN: Final = 512
+_LAST_WORDS: Final = 5.0
+"""Seconds for what waits for a client whose session has ended."""
 
 
 class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no types
@@ -90,6 +93,9 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         socket = self.engine.sockets.get(eio_sid)
         if session is None or socket is None or socket.closing:
             return
+        if socket.last_ping:
+            # Who speaks is there: the answer to a ping may stand behind much that was said before.
+            socket.last_ping = time.time()
         # What comes after the stop is refused at once: nobody waits for it.
         counted = int(self.open)
         self._under_way += counted
@@ -111,7 +117,8 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         session = self.sessions.pop(eio_sid, None)
         if session is not None:
-            session.is_timed(None)
+            # One whose client does not read what is left for it would stay for ever.
+            session.is_timed(asyncio.get_running_loop().call_later(_LAST_WORDS, session.abort))
         self._binary_packet.pop(eio_sid, None)
         socket = self.engine.sockets.get(eio_sid)
         if socket is not None:
@@ -147,6 +154,9 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         async def connect(sid: str, environ: dict[str, Any], auth: Any) -> None:
             session: Session = environ["aiohttp.request"][SESSION]
             connection = Connection(sid, session.id, namespace, await self._let_in(session, auth))
+            if session.id not in self.sessions:
+                # It ended meanwhile, and nobody would take the connection out again.
+                raise ConnectionRefusedError("the session has ended", {"code": "gone"})
             self._registry.add(connection)
             session.namespaces += 1
             session.is_timed(None)

@@ -39,7 +39,7 @@ class Session:
         self.transport: asyncio.Transport | None = None
         """Of its WebSocket."""
         self.timer: asyncio.TimerHandle | None = None
-        """Runs while it is in no namespace."""
+        """Runs while it is in no namespace, and when it has ended."""
         self.closing_code: int = WSCloseCode.OK
         self._rate = rate
         self._now = now

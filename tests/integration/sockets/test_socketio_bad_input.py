@@ -154,6 +154,15 @@ async def test_who_never_connects_and_who_never_answers_is_dropped(sqlite_url: s
         await goes_on(hub)
 
 
+async def test_a_pong_behind_many_emits_is_soon_enough(sqlite_url: str) -> None:
+    quick = {"rate": 50, "ping_interval": "200ms", "ping_timeout": "600ms"}
+    async with serving(sqlite_url, socketio=quick) as hub, wire(hub.url) as client:
+        # Read for a second and a half, and the pong only then.
+        await client.text(*(f'42{number}["note",{number}]' for number in range(125)), "3")
+        for number in range(125):
+            assert (await client.answer(number))["ok"]
+
+
 async def test_connections_are_counted_and_bounded(sqlite_url: str) -> None:
     async with serving(sqlite_url, socketio={"max_connections": 2}) as hub, wire(hub.url), wire(hub.url) as second:
         assert hub.adapter.connections == 2

@@ -60,7 +60,8 @@ async def test_a_client_gets_all_that_the_protocol_has(hub: Rig, transport: str)
     sent = {row["metadata"]["topic"].partition("/")[2]: row for row in await hub.jobs(handler="publish")}
     assert {row["statusid"] for row in sent.values()} == {3}
     assert json.loads(sent["add"]["result"])["answer"] == {"sum": 5}
-    await eventually(lambda: not hub.adapter.connections)
+    if transport == "websocket":  # the end of a process that polls is no word of good-bye
+        await eventually(lambda: not hub.adapter.connections)
 
 
 @pytest.mark.parametrize("transport", WAYS)
@@ -96,7 +97,8 @@ async def test_a_token_is_brought_in_each_way(
         assert {row["metadata"]["headers"]["socketio-user"] for row in rows if row["handler"] == "say.publish"} == {
             "hand"
         }
-        await eventually(lambda: not hub.adapter.connections)
+        if transport == "websocket":
+            await eventually(lambda: not hub.adapter.connections)
 
 
 async def _cut(proxy: Proxy) -> None:
