@@ -141,6 +141,8 @@ async def start(project: CliProject) -> AsyncIterator[Starter]:
                 each.process.terminate()  # the second one ends them all at once
         async with asyncio.timeout(30):
             await each.process.wait()
+            assert each.process.stdout is not None
+            await each.process.stdout.read()  # to its end, which closes it
 
 
 async def insert(database: Rows, first: int, last: int) -> None:
