@@ -34,7 +34,7 @@ def examples(command: Any) -> list[str]:
 def test_the_commands_are_those_of_this_version() -> None:
     assert sorted(ALL) == sorted(
         [
-            *("run", "check", "migrate", "init", "enqueue", "publish", "status", "schema"),
+            *("run", "check", "migrate", "init", "enqueue", "publish", "status", "schema", "openapi", "asyncapi"),
             *("jobs list", "jobs show", "jobs retry", "jobs cancel", "jobs tail"),
             *("dead list", "dead redrive", "dead purge"),
             *("schedules list", "schedules run", "schedules pause", "schedules resume"),
@@ -80,7 +80,7 @@ def pipeline(line: str) -> Iterator[list[str]]:
 def test_data_can_be_had_as_json_and_the_configuration_be_named(name: str) -> None:
     options = {option for parameter in ALL[name].params for option in parameter.opts}
     assert "--config" in options or name in ("init", "schema")
-    assert "--json" in options or name in ("init", "schema", "run", "token revoke")
+    assert "--json" in options or name in ("init", "schema", "openapi", "asyncapi", "run", "token revoke")
 
 
 def test_a_misspelt_command_is_met_with_a_suggestion() -> None:
