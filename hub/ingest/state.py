@@ -52,7 +52,8 @@ class AdapterState:
         self.state = state
         self._logged = reason
         log = _log.info if reason is None else _log.warning
-        log("adapter", adapter=self.name, type=self.kind, state=state, reason=reason)
+        why = {} if reason is None else {"reason": reason}
+        log("adapter", adapter=self.name, type=self.kind, state=state, **why)
 
     def failed(self, state: State, error: BaseException) -> None:
         """An error that ended a connection or an attempt at one; one that nobody expected is logged with its place."""
