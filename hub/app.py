@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self, Unpack
 
+from hub.alerts import Alerts
 from hub.api.services import ApiServices
 from hub.cache import open_backplane
 from hub.clock import Clock, SystemClock
@@ -179,6 +180,15 @@ class Hub:
             self.clock,
             scheduler_settings(configuration, run="scheduler" in self.roles),
         )
+        self.alerts = Alerts(
+            lambda: self.configuration.alerts,
+            self.records,
+            self.supervisor.view,
+            self.engine.commit.enqueue,
+            self.database,
+            self.instance,
+            self.clock,
+        )
         self._running = AsyncExitStack()
         self._since = self.clock.monotonic()
         self.addresses: list[str] = []
@@ -238,6 +248,9 @@ class Hub:
             starting.push_async_callback(self.supervisor.stop)
             if {"adapters", "worker"} & set(self.roles):
                 await self.supervisor.start(intake, read="adapters" in self.roles)
+            if "scheduler" in self.roles:
+                self.alerts.start()
+                starting.push_async_callback(self.alerts.stop)
             if server is not None:
                 await server.start()
                 starting.push_async_callback(server.stop)

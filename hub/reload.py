@@ -27,7 +27,7 @@ from hub.telemetry import configure_logging, get_logger
 _log = get_logger("hub.config")
 _PARTS: Final = {
     **{part: part for part in ("routes", "destinations", "schedules", "pool", "log")},
-    "looked_up": "templates, resource types",
+    "looked_up": "templates, resource types, alerts",
 }
 _SETTLE: Final = 200
 """Milliseconds in which an editor has written all of what it writes."""

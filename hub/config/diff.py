@@ -13,7 +13,7 @@ import msgspec
 from hub.config.schema import Configuration
 
 _FOLLOWED = ("adapters", "routes", "destinations", "schedules", "jobs", "log")
-_READ_ANEW = ("schema_", "resource_types", "templates")
+_READ_ANEW = ("schema_", "resource_types", "templates", "alerts")
 """Looked up for each request: nothing is to be done about them, but that the new ones are known."""
 _POOL = ("workers", "queues")
 LISTENERS = frozenset(("http", "signalr", "socketio"))

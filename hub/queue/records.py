@@ -152,6 +152,11 @@ class Records:
         depth: int = (await self._read("depth", most=most))[0][0]
         return depth
 
+    async def count_dead(self, *, handler: str | None = None, queue: str | None = None, most: int = _MOST) -> int:
+        """How many dead letters there are; the count ends at `most`."""
+        count: int = (await self._read("count_dead", handler=handler, queue=queue, most=most))[0][0]
+        return count
+
     # --- second chances ---------------------------------------------------------------------------------------------
 
     async def retry(self, job_id: str, *, actor: str | None = None) -> bool:

@@ -29,6 +29,7 @@ BY_INDEX: dict[str, set[str]] = {
     "claim": {"qj_claim", "qj_key", "qj_keyslot"},
     "complete": {"id"},
     "complete_one": {"id"},
+    "count_dead": {"qj_dead"},
     "dead_ids": {"qj_dead"},
     "delete_histories": {"jh_started"},
     "depth": {"qj_claim", "qj_key"},
