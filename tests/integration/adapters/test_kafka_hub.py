@@ -1,4 +1,4 @@
-"""A whole hub before a Kafka broker that does not let it in: the rest works, and why is on view until it can connect."""
+"""A whole hub before a Kafka broker that does not let it in: the rest works, and why is on view until it connects."""
 
 from pathlib import Path
 from typing import Any
