@@ -69,7 +69,8 @@ async def test_what_was_run_by_the_shell_is_recognised(url: str, file: Path) -> 
     file.parent.mkdir()
     connection = sqlite3.connect(file)
     connection.executescript(pending_sql("sqlite"))
-    connection.executescript(pending_sql("sqlite"))
+    with pytest.raises(sqlite3.OperationalError, match="duplicate column name"):
+        connection.executescript(pending_sql("sqlite"))
     connection.close()
     assert {state.checksum_ok for state in await status(url)} == {None}
     assert await migrate(url) == []
@@ -79,11 +80,12 @@ async def test_what_was_run_by_the_shell_is_recognised(url: str, file: Path) -> 
 @pytest.mark.skipif(shutil.which("sqlite3") is None, reason="the sqlite3 shell is not installed")
 async def test_the_shell_runs_the_file(url: str, file: Path) -> None:
     file.parent.mkdir()
-    for _ in range(2):
+    for errors in ("", "duplicate column name"):  # SQLite cannot be told to add a column only where it is missing
         done = subprocess.run(
             ["sqlite3", "-bail", str(file)], input=pending_sql("sqlite"), capture_output=True, text=True, timeout=30
         )
-        assert (done.returncode, done.stderr) == (0, "")
+        assert errors in done.stderr
+        assert bool(done.stderr) is bool(errors)
     assert await migrate(url) == []
 
 
