@@ -57,9 +57,12 @@ def said(number: int, to: str) -> Said:
     return Said(id, key, json.dumps({"id": id, "key": key, "to": to}).encode())
 
 
-async def send(say: Say, ledger: Ledger, count: int, *, pause: float, to: str = "") -> None:
-    """Have so many messages acknowledged; `pause` seconds between the rounds. Raises TimeoutError."""
+async def send(say: Say, ledger: Ledger, count: int, *, pause: float, allowed: Path, to: str = "") -> None:
+    """Have so many messages acknowledged; `pause` seconds between the rounds, and never more than the number in the
+    file `allowed`. Raises TimeoutError."""
     for first in range(0, count, KEYS):
+        while first >= int(allowed.read_text() or 0):  # noqa: ASYNC110 - written by another process
+            await asyncio.sleep(_PAUSE)
         batch = [said(number, to) for number in range(first, min(count, first + KEYS))]
         async with asyncio.timeout(_PATIENCE):
             await say(batch)
@@ -131,7 +134,9 @@ OVER = {"kafka": over_kafka, "mqtt": over_mqtt, "activemq": over_stomp}
 
 async def _main(options: argparse.Namespace) -> None:
     async with OVER[options.kind](options.port, options.topic) as say:
-        await send(say, Ledger(options.ledger), options.count, pause=options.pause, to=options.to)
+        await send(
+            say, Ledger(options.ledger), options.count, pause=options.pause, allowed=options.allowed, to=options.to
+        )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -143,6 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--count", type=int, required=True)
     add("--ledger", type=Path, required=True)
     add("--pause", type=float, default=0.05, help="seconds between two rounds")
+    add("--allowed", type=Path, required=True, help="the file that says how many may be sent by now")
     add("--to", default="", help="the topic that a handler sends each message on to")
     return parser
 

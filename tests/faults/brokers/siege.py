@@ -110,10 +110,12 @@ class Siege:
         hub = await self._hub(traps.pop(0) if traps else None)
         before = size_of(hub.process.pid)
         began = time.monotonic()
+        self._allow(count // (len(faults) + 1))
         try:
             async with self._sender(count, pause) as sender:
                 for number, fault in enumerate(faults, 1):
                     await self._acknowledged(count * number // (len(faults) + 1), sender)
+                    self._allow(count * (number + 1) // (len(faults) + 1))
                     if isinstance(fault, Point):
                         since, rows = await asyncio.to_thread(self._kill, hub)
                         hub = await self._hub(traps.pop(0) if traps else None, connected=False)
@@ -182,7 +184,13 @@ class Siege:
     async def _sender(self, count: int, pause: float) -> AsyncIterator[subprocess.Popen[bytes]]:
         line, ledger = self._line, self._campaign.ledger
         where = [line.kind, str(line.service.port), line.into, "--count", str(count), "--ledger", str(ledger.path)]
-        how = ["--pause", str(pause), *(["--to", line.out] if self._forwards else [])]
+        how = [
+            "--pause",
+            str(pause),
+            "--allowed",
+            str(self._folder / "allowed"),
+            *(["--to", line.out] if self._forwards else []),
+        ]
         command = [sys.executable, "-m", "tests.faults.brokers.sender", *where, *how]
         with (self._folder / "sender.log").open("ab") as output:
             sender = spawn(command, output=output, environment={**os.environ, "PYTHONPATH": str(ROOT)})
@@ -190,6 +198,10 @@ class Siege:
             yield sender
         finally:
             kill_tree(sender, timeout=PATIENCE)
+
+    def _allow(self, count: int) -> None:
+        """So many messages may be sent: a fault shall not find that all of them came while the last was got over."""
+        (self._folder / "allowed").write_text(str(count + KEYS))
 
     async def _acknowledged(self, count: int, sender: subprocess.Popen[bytes]) -> None:
         path = self._campaign.ledger.path
