@@ -335,7 +335,7 @@ async def test_what_a_handler_sends_is_a_row_of_its_transaction(rig: RigMaker) -
         assert (rows["publish"]["direction"], rows["publish"]["queue"], rows["publish"]["orderingkey"]) == (
             "outbound",
             "external",
-            "erp/7",
+            "erp/orders.accepted/7",
         )
         done = await r.until(rows["child"]["id"])
         assert done["result"] == f'"{parent["id"]}"'
