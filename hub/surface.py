@@ -110,9 +110,7 @@ def make_outlets(adapters: Mapping[str, Adapter], supervisor: Supervisor, clock:
     for name, adapter in adapters.items():
         if sends(adapter):
             state = supervisor.states[name]
-            # Of an exclusive adapter one instance reads, and each sends.
-            ready = state.is_ready if not adapter.features.exclusive else None
-            outlets[name] = Outlet(adapter, clock, ready)
+            outlets[name] = Outlet(adapter, clock, state.can_send)
             state.published = outlets[name].receipts
     return outlets
 

@@ -63,8 +63,12 @@ class AdapterState:
         self.become(state, reason)
 
     def is_ready(self) -> bool:
-        """Whether messages can leave through it now."""
+        """Whether it is connected."""
         return self.state in ("connected", "paused")
+
+    def can_send(self) -> bool:
+        """Whether a message is worth a try now. Who waits for the lease cannot know, and sends without connecting."""
+        return self.state in ("connected", "paused", "waiting")
 
     def view(self) -> dict[str, Any]:
         """As `GET /api/adapters` and /health show it; `lag` by stream, empty where nobody can know; `connections` are
