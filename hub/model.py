@@ -65,7 +65,10 @@ class Failure(StrEnum):
 
 
 class Message(msgspec.Struct, kw_only=True, frozen=True):
-    """What an adapter read, before a route has looked at it. `delivery`: the id that its sender's signature vouches for."""
+    """What an adapter read, before a route has looked at it.
+
+    `delivery`: the id that its sender's signature vouches for.
+    """
 
     adapter: str
     protocol: str
@@ -130,9 +133,9 @@ class NewJob(msgspec.Struct, kw_only=True, frozen=True, gc=False):
 class BoundJob(NewJob, kw_only=True, frozen=True, gc=False):
     """A row that is bound to others.
 
-    `uniquekey`: while a row of this handler with that key is not final, no second one is inserted. `waits`: parked until
-    the children of `parentjobid` have ended, in whatever way ('ended'), or all Completed ('completed'; Failed if one of
-    them ends otherwise).
+    `uniquekey`: while a row of this handler with that key is not final, no second one is inserted. `waits`: parked
+    until the children of `parentjobid` have ended, in whatever way ('ended'), or all Completed ('completed'; Failed if
+    one of them ends otherwise).
     """
 
     uniquekey: str | None = None
