@@ -126,7 +126,7 @@ class MqttAdapter:
                     raise refusals.subscribing(reason, one, settings)
         # Last, so that no message falls between two filters that both match it.
         for chunk in _chunks(sorted(session.granted.difference(wanted))):
-            session.connection.unsubscribe(chunk)
+            await self._answered(session, session.connection.unsubscribe(chunk))
             session.granted.difference_update(chunk)
 
     async def read(self) -> Delivery:

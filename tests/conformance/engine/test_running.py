@@ -93,7 +93,7 @@ async def test_a_delayed_job_waits_for_its_time(rig: RigMaker) -> None:
     async def later() -> None: ...
 
     async with rig(later) as r:
-        job = await r.enqueue("later", delay=0.3)
+        job = await r.enqueue("later", delay=1.5)
         assert (await r.job(job))["statusid"] == 7
         row = await r.until(job)
         assert row["statusid"] == 3

@@ -110,6 +110,7 @@ async def test_losing_it_is_said_once_and_it_is_taken_back_by_itself(
 
 
 async def test_a_cache_that_was_never_there(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "hub.cache")
     cache = open_cache(CacheSettings(adapter="redis", url="redis://127.0.0.1:1/0", timeout=TIMEOUT))
     mode = CacheMode(cache, SystemClock())
     locks = ModalLocks(open_locks(cache), mode)
