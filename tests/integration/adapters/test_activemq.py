@@ -115,8 +115,10 @@ async def test_a_change_of_topics_leaves_what_stays_alone_and_gives_back_what_go
         await mes.acknowledge(in_hand)
         await broker.send(comes, b"new")
         await broker.send(stays, b"second")
-        topics = [message.topic for message in [*in_hand.messages, *await read(mes, 2)]]
-        assert comes in topics
+        # Which queue the first delivery came from is the broker's choice.
+        missing = 3 - sum(message.topic == stays for message in in_hand.messages)
+        bodies = [message.body for message in [*in_hand.messages, *await read(mes, missing)]]
+        assert {b"first", b"second", b"new"} <= set(bodies)
         # Those of the queue that was left are all there, in order, none in the dead letters.
         assert await left_in(broker, goes, 6) == [b"%d" % number for number in range(6)]
         await left_in(broker, stays, 0)
