@@ -196,6 +196,8 @@ class OutsideMariadb(Outside):
             "connect_timeout": 10,
         }
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outside")
+        # A look that is over may still be listed in the next one.
+        self._own: set[int] = set()
 
     def fetch(self, sql: str) -> list[tuple[Any, ...]]:
         return self._thread.submit(lambda: asyncio.run(self._fetch(sql))).result()
@@ -208,10 +210,8 @@ class OutsideMariadb(Outside):
         return [row[0] for row in self.fetch(f"SELECT id FROM queue_jobs WHERE statusid = 2 AND leaseuntil < {late}")]
 
     def connections(self) -> int:
-        number: int = self.fetch(
-            "SELECT count(*) FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()"
-        )[0][0]
-        return number
+        rows = self.fetch("SELECT id FROM information_schema.processlist WHERE db = DATABASE()")
+        return len({row[0] for row in rows} - self._own)
 
     async def _fetch(self, sql: str) -> list[tuple[Any, ...]]:
         async with asyncio.timeout(60):
@@ -223,6 +223,7 @@ class OutsideMariadb(Outside):
 
     async def _fetch_once(self, sql: str) -> list[tuple[Any, ...]]:
         connection = await asyncmy.connect(**self._arguments)
+        self._own.add(connection.thread_id())
         try:
             cursor = connection.cursor()
             await cursor.execute(sql)
