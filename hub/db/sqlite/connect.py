@@ -7,6 +7,7 @@ this project never begins a transaction by itself.
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 
 from hub.db.url import Address
@@ -46,7 +47,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
     """A connection that may write, for the thread that calls."""
     connection = _open(path)
     try:
-        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        mode = _to_wal(connection)
         if mode != "wal":
             raise DatabaseUnavailable(
                 f"{path} cannot be put into WAL mode (it stays {mode!r}): its file system lacks shared memory, as "
@@ -59,6 +60,21 @@ def open_writer(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _to_wal(connection: sqlite3.Connection) -> str:
+    """The mode the file is in then. While another process turns it, or makes the schema of a file that is new, SQLite
+    does not wait as it does elsewhere, but says at once that the file is locked."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            mode: str = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return mode
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
