@@ -25,23 +25,31 @@ beyond_unit() {
     done
 }
 
+# Two workers, as most tests wait; a file stays with one, so that what its tests share is made once. What failed in that
+# company is run again by itself, and that counts: a bug fails both times, a test that the load was too much for does not.
+tests() {
+    python=$1
+    shift
+    "$python" -m pytest -n 2 --dist loadfile "$@" && return 0
+    echo
+    echo "--> by themselves, those that failed"
+    "$python" -m pytest --last-failed --last-failed-no-failures none "$@"
+}
+
 part "setup" scripts/setup.sh .venv oldest
 [ -z "$failed" ] || exit 1
 part "servers" scripts/servers.sh
 
 oldest=$(.venv/bin/python -V)
 part "check, $oldest" "$make" --no-print-directory --keep-going check
-# A file stays with one worker, so that what its tests share is made once.
-parallel="-n 2 --dist loadfile"
-# shellcheck disable=SC2046,SC2086  # lists of words
-part "all other tests, $oldest" .venv/bin/python -m pytest $parallel $(beyond_unit)
+# shellcheck disable=SC2046  # a list of folders
+part "all other tests, $oldest" tests .venv/bin/python $(beyond_unit)
 
 if [ "$(scripts/python.sh newest)" != "$(scripts/python.sh oldest)" ]; then
     part "setup of the newest Python" scripts/setup.sh .venv-newest newest
     newest=$(.venv-newest/bin/python -V)
     part "check, $newest" "$make" --no-print-directory --keep-going check VENV=.venv-newest AGE=newest
-    # shellcheck disable=SC2086  # a list of words
-    [ ! -d tests/conformance ] || part "conformance, $newest" .venv-newest/bin/python -m pytest $parallel tests/conformance
+    [ ! -d tests/conformance ] || part "conformance, $newest" tests .venv-newest/bin/python tests/conformance
 fi
 
 echo
