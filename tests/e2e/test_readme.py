@@ -184,7 +184,7 @@ def test_the_handlers_and_the_application_of_the_readme_run(tmp_path: Path) -> N
         "jobs": {"enabled": True},
         "handlers": ["invoices"],
         "adapters": {"web": {"type": "http"}},
-        "routes": [json.loads(block("json", "dedupe_key"))],
+        "routes": [json.loads(block("json", "payload.event_id"))],
     }
     configuration["jobs"]["queues"] = {"default": 2, "critical": 2}  # type: ignore[index]  # a literal of mixed types
     (tmp_path / "config" / "configuration.json").write_text(json.dumps(configuration))

@@ -192,7 +192,10 @@ async def test_quarantined_with_its_bytes_then_run_once_the_route_is_corrected(
     async with running(sqlite_url, broker, [route(queue)]) as bench:
         assert await bench.hub.records.redrive([row["id"]]) == 1
         done = await bench.wait(row["id"])
-        assert (done["status"], done["result"]) == ("completed", "5")
+        assert done["status"] == "completed"
+        (child,) = json.loads(done["result"])["jobs"]
+        made = await bench.wait(child)
+        assert (made["status"], made["result"]) == ("completed", "5")
 
 
 async def test_a_wrong_password_is_on_view_and_the_rest_of_the_hub_works(
