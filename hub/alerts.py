@@ -22,6 +22,7 @@ from hub.ingest.leases import Leases
 from hub.model import JobType, NewJob
 from hub.ports import Database
 from hub.queue.records import Records
+from hub.service import end
 from hub.telemetry import get_logger
 
 _log = get_logger("hub.alerts")
@@ -76,8 +77,7 @@ class Alerts:
         """Tolerates never-started and twice."""
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end(task)
         await self._lease.release()
 
     async def look(self) -> None:

@@ -20,6 +20,7 @@ from hub.config import Configuration, ConfigurationError, load
 from hub.config.diff import Changes, changes
 from hub.errors import HubError, Rejected
 from hub.ingest.supervisor import connects
+from hub.service import end
 from hub.settings import schedules_of
 from hub.surface import adapter_kinds, compile_routes, make_outlets
 from hub.telemetry import configure_logging, get_logger
@@ -65,8 +66,7 @@ class Reloader:
         """Tolerates never-started and twice."""
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end(task)
 
     def soon(self) -> None:
         """Read the file as soon as the event loop comes to it."""

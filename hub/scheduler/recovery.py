@@ -21,6 +21,7 @@ from hub.queue.store import Store
 from hub.scheduler.runs import Look, Runs, key_of
 from hub.scheduler.task_handlers import TaskEntries, handlers
 from hub.scheduler.tasks import METHOD, Interval
+from hub.service import end
 from hub.telemetry import get_logger
 
 _log = get_logger("hub.recovery")
@@ -86,8 +87,7 @@ class Recovery:
         """Tolerates never-started and twice."""
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end(task)
 
     def suspect(self, schedule: str) -> None:
         """An attempt at a task of its run has ended badly, or the run has ended: look once that is written."""

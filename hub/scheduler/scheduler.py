@@ -22,6 +22,7 @@ from hub.scheduler.control import Control
 from hub.scheduler.materialize import Materializer, TickSettings
 from hub.scheduler.schedules import Schedule, Schedules
 from hub.scheduler.store import ScheduleStore
+from hub.service import end
 
 _log = logging.getLogger("hub.scheduler")
 
@@ -80,8 +81,7 @@ class Scheduler:
         """Fires under way are written or not, whole; tolerates never-started and twice."""
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end(task)
         await self._conditions.stop()
 
     def changed(self) -> None:

@@ -15,6 +15,7 @@ from hub.clock import Clock
 from hub.errors import HubError, NotFound
 from hub.model import Status
 from hub.ports import Database
+from hub.service import end
 from hub.telemetry import Metrics, get_logger
 from hub.workflows import graph, rows
 from hub.workflows.control import STATUSES, Workflows
@@ -66,8 +67,7 @@ class Monitor:
         """Tolerates never-started and twice."""
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end(task)
 
     def suspect(self, job_id: str) -> None:
         """An attempt at this step has failed: when its end is written, see what it is."""

@@ -18,6 +18,7 @@ from hub.db.postgresql.connections import connect
 from hub.db.settings import DatabaseSettings
 from hub.db.url import Address
 from hub.errors import DatabaseUnavailable
+from hub.service import end
 
 _log = logging.getLogger("hub.db")
 
@@ -46,8 +47,7 @@ class Listener:
     async def stop(self) -> None:
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end(task)
 
     async def _run(self) -> None:
         failures = 0
