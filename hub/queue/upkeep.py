@@ -17,6 +17,7 @@ from hub.errors import DatabaseUnavailable, HubError
 from hub.queue.attempt import Held, Stop
 from hub.queue.store import Store
 from hub.queue.worker import WorkerPool
+from hub.service import end
 
 _log = logging.getLogger("hub.queue")
 
@@ -52,9 +53,7 @@ class Upkeep:
 
     async def stop(self) -> None:
         tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*map(end, tasks))
 
     def heard_job(self, queue: str) -> None:
         """A notification that `queue` has something; '' also stands for what may have been missed."""
