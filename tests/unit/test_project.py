@@ -112,3 +112,14 @@ def test_run_takes_from_the_file_what_the_environment_lacks(checkout: Path) -> N
         timeout=30,
     ).stdout
     assert told == "run --config config/configuration.json --queues a,b|8081|a hub|p$w`x`=\n"
+
+
+def test_every_file_that_architecture_leads_through_is_there() -> None:
+    """Its table is the way into the code: a path that has moved leads nobody."""
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    paths = set(re.findall(r"`((?:hub|tests|docs|benchmarks)/[\w./]*)`", text))
+    assert len(paths) > 15
+    assert sorted(path for path in paths if not (ROOT / path).exists()) == []
+    names = set(re.findall(r"`(\w+\.(?:py|sql))`", text))
+    known = {file.name for folder in ("hub", "tests") for file in (ROOT / folder).rglob("*.*")}
+    assert sorted(names - known) == []
