@@ -59,7 +59,7 @@ class Admission:
             return {}
         _log.info("%d claimed jobs are still locked by another worker, and postponed", len(refused))
         # What is locked though it was free to be claimed is held by one that has lost its lease: not for long.
-        return {job_id: self._lease / 20 * (0.5 + self._clock.random()) for job_id in refused}
+        return {job_id: self._lease / 20 * (0.5 + self._clock.random() / 2) for job_id in refused}
 
 
 def _with_those_behind(attempts: Sequence[Attempt], delays: Mapping[str, float]) -> Mapping[str, float]:

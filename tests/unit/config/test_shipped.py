@@ -24,6 +24,7 @@ def test_the_shipped_file_loads_with_an_empty_environment() -> None:
     assert configuration.jobs.enabled
     assert configuration.database.url.get_secret_value() == "sqlite:///data/hub.db"
     assert (configuration.http.host, configuration.http.port) == ("127.0.0.1", 8080)
+    assert [route.name for route in configuration.routes] == ["orders", "live-orders", "browser-orders", "placed"]
     orders = configuration.routes[0]
     assert (orders.name, orders.from_, orders.handler, orders.signature) == ("orders", "web", "order.processing", None)
     assert set(configuration.resource_types) == {"ai_agent", "client_agent"}
@@ -124,7 +125,7 @@ def test_another_package_s_adapter_is_no_fault_to_an_editor(full: dict[str, Any]
 def test_an_editor_has_something_to_say() -> None:
     definitions = json_schema()["$defs"]
     lease = definitions["Jobs"]["properties"]["lease"]["description"]
-    assert lease.startswith("How long a silent worker keeps its jobs")
+    assert lease == "How long a silent worker keeps its jobs and, at most 15 s, adapters that only one may connect."
     assert definitions["Route"]["properties"]["from"]["title"] == "From"
     assert all(definition["title"] for definition in definitions.values())
 

@@ -39,7 +39,7 @@ async def test_what_another_has_locked_waits_and_so_do_those_of_its_key() -> Non
     )
     delays = await admission.delays(found)
     assert set(delays) == {"first", "second", "third"}
-    assert all(0.5 <= delay <= 1.5 for delay in delays.values()), "a twentieth of the lease, spread"
+    assert all(0 < delay <= 1.0 for delay in delays.values())
     assert locks.refused == 1
     # What waits lets go of what it had, so that whoever takes it next is not refused.
     admission.ended(found, soon=True)
