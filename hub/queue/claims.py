@@ -90,8 +90,9 @@ class Claims:
 
     async def _claim_plainly(self, queue: str, limit: int) -> Claimed:
         floors = self._floors[queue]
+        by_floors = floors.wanted
         rows = await self._rows(queue, limit, floors)
-        if floors.wanted and len(rows) < limit:  # something may lie below them
+        if by_floors and len(rows) < limit:  # something may lie below them
             rows += await self._rows(queue, limit - len(rows), None)
         return _claimed(rows)
 

@@ -5,8 +5,8 @@ walks over the entries of all jobs done since, and claims become slower with eac
 next ones begin where the last one ended, in each priority apart.
 
 Invariant: floors only skip what was met already. What may lie below them all the same (a late commit, a retry, a
-priority nobody had before) is found when they are asked for anew: every second, and whenever a claim comes up short.
-Without slow claims there are none, and priority then arrival holds to the letter.
+priority nobody had before) is found when they are asked for anew, every second, and when a claim comes up short, which
+ends them. Without slow claims there are none, and priority then arrival holds to the letter.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ class Floors:
 
     def __init__(self) -> None:
         self._places: dict[int, int] = {}
-        self._asked = 0.0
         self._due = 0.0
         self._until = 0.0
         self.wanted = False
@@ -56,9 +55,7 @@ class Floors:
         for priority, place in places:
             if place > self._places.get(priority, place):
                 self._places[priority] = place
-        if not full:
-            self._places.clear()  # asked for anew before the next claim
-        if now >= self._until:
-            # Is the way still long? A claim without floors tells.
+        if not full or now >= self._until:
+            # Little is left, or it is time to ask whether the way is still long: a claim without floors tells.
             self.wanted = False
             self._places.clear()

@@ -53,10 +53,12 @@ def test_heads_are_asked_for_every_second_and_seldom_if_that_is_slow() -> None:
     assert floors.stale(3.0)
 
 
-def test_a_claim_that_comes_up_short_asks_anew() -> None:
+def test_a_claim_that_comes_up_short_ends_them_so_that_an_idle_queue_costs_one_trip_again() -> None:
     floors = slow()
     floors.claimed([(5, 12)], full=False, now=0.1, took=SLOW)
-    assert floors.stale(0.1)
+    assert not floors.wanted
+    assert not floors.stale(0.1)
+    assert floors.arrays() == (None, None)
 
 
 def test_now_and_then_a_claim_without_floors_tells_whether_the_way_is_still_long() -> None:
