@@ -25,15 +25,11 @@ beyond_unit() {
     done
 }
 
-# Two workers, as most tests wait; a file stays with one, so that what its tests share is made once. What failed in that
-# company is run again by itself, and that counts: a bug fails both times, a test that the load was too much for does not.
+# Two workers, as most tests wait; a file stays with one, so that what its tests share is made once.
 tests() {
     python=$1
     shift
-    "$python" -m pytest -n 2 --dist loadfile "$@" && return 0
-    echo
-    echo "--> by themselves, those that failed"
-    "$python" -m pytest --last-failed --last-failed-no-failures none "$@"
+    "$python" -m pytest -n 2 --dist loadfile "$@"
 }
 
 part "setup" scripts/setup.sh .venv oldest
