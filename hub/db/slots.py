@@ -11,7 +11,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections import deque
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from hub.clock import Clock
 from hub.db.settings import DatabaseSettings
@@ -21,16 +21,32 @@ _log = logging.getLogger("hub.db")
 
 
 class Slot(ABC):
-    """One connection, and who has it. `begun`: a transaction was begun on it ahead, for the next job; `promised`: that
-    is asked for, for a job that waits."""
+    """One connection, and who has it: `connection` as SQLAlchemy adapts it, `driver` as its driver made it.
 
-    def __init__(self) -> None:
+    `begun`: a transaction was begun on it ahead, for the next job; `promised`: that is asked for, for a job that waits;
+    `used`: a transaction may be open.
+    """
+
+    def __init__(self, connection: Any, driver: Any) -> None:
+        self.connection = connection
+        self.driver = driver
+        self.used = False
         self.begun = False
         self.promised = False
         self.since = 0.0
         self.name = ""
         self.warned = False
         self.expired = False
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection is known to be gone."""
+        return self.connection.dbapi_connection is None or self.cut
+
+    @property
+    @abstractmethod
+    def cut(self) -> bool:
+        """Whether the driver knows that the connection is gone."""
 
     @abstractmethod
     async def begin(self, isolation: str | None) -> None:
@@ -42,7 +58,7 @@ class Slot(ABC):
 
     @abstractmethod
     async def undo(self) -> None:
-        """Roll back the transaction that was begun ahead."""
+        """Roll back the transaction, if one is open."""
 
     @abstractmethod
     def close(self) -> None:
@@ -100,6 +116,7 @@ class Slots(ABC, Generic[S]):
     def put(self, slot: S) -> None:
         """Take a slot back whose transaction has ended (or, with `begun`, has just begun for whoever waits)."""
         self._redeem(slot)
+        slot.used = slot.begun
         waiter = self._next_waiter()
         if waiter is not None:
             slot.since = self._clock.monotonic()
@@ -180,6 +197,7 @@ class Slots(ABC, Generic[S]):
         return slot
 
     async def _send_begin(self, slot: S, isolation: str | None) -> S:
+        slot.used = True
         try:
             await slot.begin(isolation)
         except DatabaseUnavailable:
@@ -187,7 +205,7 @@ class Slots(ABC, Generic[S]):
             self._busy.discard(slot)
             slot.close()
             fresh = await self._open()
-            fresh.name = slot.name
+            fresh.name, fresh.used = slot.name, True
             try:
                 await fresh.begin(isolation)
             except BaseException:

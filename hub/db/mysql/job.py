@@ -8,21 +8,21 @@ otherwise be committed statement by statement.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from sqlalchemy.engine.interfaces import Dialect, ExecutionContext
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.compiler import Compiled
 
-from hub.db.job_connection import Abandon, JobConnection, Opener, Ready
+from hub.db.job import ServerTransaction
+from hub.db.job_connection import JobConnection
 from hub.db.mysql.faults import code_of, ends_transaction, translate
 from hub.db.mysql.guard import refusal
-from hub.db.mysql.slots import JobSlot, JobSlots
+from hub.db.mysql.slots import JobSlot
 from hub.db.mysql.statements import compose, execute, parameters
-from hub.db.share import SAVEPOINT, Share
-from hub.errors import DatabaseUnavailable, HandlerEndedTransaction, TransactionAborted, TransactionConflict
-from hub.ports import JobShare, Row, Rows, Statement
+from hub.db.share import SAVEPOINT
+from hub.errors import DatabaseUnavailable, HandlerEndedTransaction, TransactionConflict
+from hub.ports import Row, Rows, Statement
 
 _SIGNALLED = 1644
 _NO_SAVEPOINT = 1305
@@ -69,36 +69,10 @@ class _Guarded(JobConnection):
         super()._handle_dbapi_exception(e, *args, **kw)
 
 
-class MysqlJobTransaction:
+class MysqlJobTransaction(ServerTransaction[JobSlot]):
     """See hub.ports.JobTransaction."""
 
-    def __init__(
-        self, engine: AsyncEngine, slots: JobSlots, name: str, after: Awaitable[None] | None, isolation: str | None
-    ) -> None:
-        self.engine = engine
-        self._slots = slots
-        self._name = name
-        self._after = after
-        self._isolation = isolation
-        self._slot: JobSlot | None = None
-        self._sync = _Guarded(engine.sync_engine, self._open, self._abandon)
-        self._async = AsyncConnection(engine, self._sync)
-        self._handed_out = False
-        self._saved = False
-
-    @property
-    def connection(self) -> AsyncConnection:
-        return self._async
-
-    @property
-    def opened(self) -> bool:
-        return self._slot is not None
-
-    @property
-    def violation(self) -> Exception | None:
-        if self._slot is not None and self._slot.expired:
-            return TransactionAborted("the transaction was held longer than database.transaction_timeout")
-        return self._sync.violation
+    guards = _Guarded
 
     async def driver(self) -> Any:
         slot = await self._ensure()
@@ -158,42 +132,6 @@ class MysqlJobTransaction:
         self._end()
         return True
 
-    async def rollback(self) -> None:
-        slot = self._slot
-        self._sync.mark_ended()
-        if slot is None:
-            return
-        try:
-            if slot.connection.dbapi_connection is None or not slot.driver.connected:
-                self._end(discard=True)
-                return
-            # Whether one is open the driver knows from the last answer only, and errors do not tell.
-            await slot.driver.rollback()
-        except BaseException as error:
-            self._end(discard=True)
-            if not isinstance(error, Exception):
-                raise
-        else:
-            self._end()
-
-    async def _open(self) -> Any:
-        """Called by the guarded connection at its first use."""
-        if self._after is not None:
-            await self._after
-        self._slot = await self._slots.begin(self._name, self._isolation)
-        return self._slot.connection
-
-    async def _abandon(self, _connection: Any) -> None:
-        """Opened for a handler that has ended meanwhile."""
-        self._end(discard=True)
-
-    async def _ensure(self) -> JobSlot:
-        if self._slot is None:
-            await self._sync.open()
-        if self._slot is None or self._sync.ended:
-            raise HandlerEndedTransaction(f"the transaction of {self._name} has ended")
-        return self._slot
-
     async def _refuse_ended(self, slot: JobSlot) -> None:
         self._sync.check_finish()
         ended = not slot.driver.get_transaction_status()
@@ -209,26 +147,8 @@ class MysqlJobTransaction:
 
     # --- for several jobs, one after another -------------------------------------------------------------------------
 
-    def share(self, *, savepoints: bool) -> JobShare:
-        return Share(self, savepoints)
-
-    def guarded(self, opener: Opener, abandon: Abandon, ready: Ready) -> JobConnection:
-        return _Guarded(self.engine.sync_engine, opener, abandon, ready)
-
-    def lent(self, borrower: JobConnection, savepoints: bool) -> Any:
-        if self._slot is None or self._sync.ended or (savepoints and not self._saved):
-            return None
-        return self._slot.connection
-
-    async def lend(self, borrower: JobConnection, savepoints: bool) -> Any:
-        slot = await self._ensure()
-        if savepoints and not self._saved:
-            await slot.driver.query(f"SAVEPOINT {SAVEPOINT}")
-            self._saved = True
-        return slot.connection
-
-    async def driver_for(self, borrower: JobConnection) -> Any:
-        return await self.driver()
+    async def _save(self, slot: JobSlot) -> None:
+        await slot.driver.query(f"SAVEPOINT {SAVEPOINT}")
 
     async def advance(self, savepoints: bool) -> None:
         slot = await self._ensure()
@@ -243,7 +163,7 @@ class MysqlJobTransaction:
     async def retreat(self) -> None:
         slot = await self._ensure()
         self._handed_out = False
-        if slot.connection.dbapi_connection is None or not slot.driver.connected:
+        if slot.lost:
             raise DatabaseUnavailable("the connection of job.db was lost")
         try:
             await slot.driver.query(f"ROLLBACK TO SAVEPOINT {SAVEPOINT}")
@@ -282,14 +202,3 @@ class MysqlJobTransaction:
 
     async def _commit(self, slot: JobSlot) -> None:
         await slot.driver.commit()
-
-    def _end(self, *, discard: bool = False) -> None:
-        slot, self._slot = self._slot, None
-        self._sync.mark_ended()
-        if slot is None:
-            return
-        if discard:
-            self._slots.discard(slot)
-        else:
-            slot.used = slot.begun
-            self._slots.put(slot)

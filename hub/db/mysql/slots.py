@@ -14,18 +14,18 @@ from hub.db.slots import Slot, Slots
 
 
 class JobSlot(Slot):
-    """`connection` is it as SQLAlchemy adapts it, `driver` as asyncmy made it. `used`: a transaction may be open."""
+    """`server` is what answers there, MariaDB or MySQL."""
 
     def __init__(self, connection: Any, connector: Connector) -> None:
-        super().__init__()
-        self.connection = connection
-        self.driver: Any = connection.driver_connection
+        super().__init__(connection, connection.driver_connection)
         self.server = connector.server(self.driver)
-        self.used = False
         self._connector = connector
 
+    @property
+    def cut(self) -> bool:
+        return not self.driver.connected
+
     async def begin(self, isolation: str | None) -> None:
-        self.used = True
         try:
             if isolation is not None:
                 await self.driver.cursor().execute(f"SET TRANSACTION ISOLATION LEVEL {isolation}")
@@ -39,6 +39,7 @@ class JobSlot(Slot):
         await self.begin(isolation)
 
     async def undo(self) -> None:
+        # Whether one is open the driver knows from the last answer only, and errors do not tell.
         await self.driver.rollback()
 
     def close(self) -> None:

@@ -7,19 +7,17 @@ the caller asks with the fence.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-
-from hub.db.job_connection import Abandon, JobConnection, Opener, Ready
+from hub.db.job import ServerTransaction
 from hub.db.postgresql.connections import BY_INDEX, execute
 from hub.db.postgresql.faults import DIVISION_BY_ZERO, UNKNOWN_PREPARED_STATEMENT, sqlstate, translate
 from hub.db.postgresql.literal import arguments
-from hub.db.postgresql.slots import BEGIN, JobSlot, JobSlots
-from hub.db.share import SAVEPOINT, Share
+from hub.db.postgresql.slots import BEGIN, JobSlot
+from hub.db.share import SAVEPOINT
 from hub.errors import DatabaseUnavailable, HandlerEndedTransaction, TransactionAborted, TransactionConflict
-from hub.ports import JobShare, Row, Rows, Statement
+from hub.ports import Row, Rows, Statement
 
 _ABORTED = "25P02"
 _NO_SAVEPOINT = ("3B001", "25P01")
@@ -32,36 +30,8 @@ _PROOF = "SELECT (CASE WHEN current_setting('hub.tx', TRUE) = 'job' THEN '1' ELS
 _NO_PROOF = "22P02"
 
 
-class PostgresJobTransaction:
+class PostgresJobTransaction(ServerTransaction[JobSlot]):
     """See hub.ports.JobTransaction."""
-
-    def __init__(
-        self, engine: AsyncEngine, slots: JobSlots, name: str, after: Awaitable[None] | None, isolation: str | None
-    ) -> None:
-        self.engine = engine
-        self._slots = slots
-        self._name = name
-        self._after = after
-        self._isolation = isolation
-        self._slot: JobSlot | None = None
-        self._sync = JobConnection(engine.sync_engine, self._open, self._abandon)
-        self._async = AsyncConnection(engine, self._sync)
-        self._handed_out = False
-        self._saved = False
-
-    @property
-    def connection(self) -> AsyncConnection:
-        return self._async
-
-    @property
-    def opened(self) -> bool:
-        return self._slot is not None
-
-    @property
-    def violation(self) -> Exception | None:
-        if self._slot is not None and self._slot.expired:
-            return TransactionAborted("the transaction was held longer than database.transaction_timeout")
-        return self._sync.violation
 
     async def driver(self) -> Any:
         slot = await self._ensure()
@@ -122,26 +92,8 @@ class PostgresJobTransaction:
 
     # --- for several jobs, one after another -------------------------------------------------------------------------
 
-    def share(self, *, savepoints: bool) -> JobShare:
-        return Share(self, savepoints)
-
-    def guarded(self, opener: Opener, abandon: Abandon, ready: Ready) -> JobConnection:
-        return JobConnection(self.engine.sync_engine, opener, abandon, ready)
-
-    def lent(self, borrower: JobConnection, savepoints: bool) -> Any:
-        if self._slot is None or self._sync.ended or (savepoints and not self._saved):
-            return None
-        return self._slot.connection
-
-    async def lend(self, borrower: JobConnection, savepoints: bool) -> Any:
-        slot = await self._ensure()
-        if savepoints and not self._saved:
-            await slot.driver.execute(f"SAVEPOINT {SAVEPOINT}")
-            self._saved = True
-        return slot.connection
-
-    async def driver_for(self, borrower: JobConnection) -> Any:
-        return await self.driver()
+    async def _save(self, slot: JobSlot) -> None:
+        await slot.driver.execute(f"SAVEPOINT {SAVEPOINT}")
 
     async def advance(self, savepoints: bool) -> None:
         # That the driver's connection was not used for `commit; begin` is proved once, with the commit.
@@ -156,48 +108,12 @@ class PostgresJobTransaction:
 
     async def retreat(self) -> None:
         slot = await self._ensure()
-        if slot.connection.dbapi_connection is None or slot.driver.is_closed():
+        if slot.lost:
             raise DatabaseUnavailable("the connection of job.db was lost")
         try:
             await slot.driver.execute(f"ROLLBACK TO SAVEPOINT {SAVEPOINT}", timeout=5)
         except Exception as error:
             raise _meaning(error, slot) from error
-
-    async def rollback(self) -> None:
-        slot = self._slot
-        self._sync.mark_ended()
-        if slot is None:
-            return
-        try:
-            if slot.connection.dbapi_connection is None or slot.driver.is_closed():
-                self._end(discard=True)
-                return
-            if slot.driver.is_in_transaction():
-                await slot.driver.execute("ROLLBACK", timeout=5)
-        except BaseException as error:
-            self._end(discard=True)
-            if not isinstance(error, Exception):
-                raise
-        else:
-            self._end()
-
-    async def _open(self) -> Any:
-        """Called by the guarded connection at its first use."""
-        if self._after is not None:
-            await self._after
-        self._slot = await self._slots.begin(self._name, self._isolation)
-        return self._slot.connection
-
-    async def _abandon(self, _connection: Any) -> None:
-        """Opened for a handler that has ended meanwhile."""
-        self._end(discard=True)
-
-    async def _ensure(self) -> JobSlot:
-        if self._slot is None:
-            await self._sync.open()
-        if self._slot is None or self._sync.ended:
-            raise HandlerEndedTransaction(f"the transaction of {self._name} has ended")
-        return self._slot
 
     async def _send(self, slot: JobSlot, statement: Statement, row: Sequence[Any]) -> bool:
         prepared = await self._prepared(slot, f"hub_{statement.name}", statement.texts[0])
@@ -214,16 +130,6 @@ class PostgresJobTransaction:
             await slot.driver.execute(f"PREPARE {name} AS {text}")
             slot.prepared.add(name)
         return name
-
-    def _end(self, *, discard: bool = False) -> None:
-        slot, self._slot = self._slot, None
-        self._sync.mark_ended()
-        if slot is None:
-            return
-        if discard:
-            self._slots.discard(slot)
-        else:
-            self._slots.put(slot)
 
 
 def _meaning(error: Exception, slot: JobSlot) -> Exception:

@@ -19,13 +19,17 @@ BEGIN = f"BEGIN;{MARK}"
 
 
 class JobSlot(Slot):
-    """`connection` is it as SQLAlchemy adapts it, `driver` as asyncpg made it."""
+    """`prepared` are the names of the hub's own statements on it."""
+
+    driver: asyncpg.Connection[Any]
 
     def __init__(self, connection: Any) -> None:
-        super().__init__()
-        self.connection = connection
-        self.driver: asyncpg.Connection[Any] = connection.driver_connection
+        super().__init__(connection, connection.driver_connection)
         self.prepared: set[str] = set()
+
+    @property
+    def cut(self) -> bool:
+        return bool(self.driver.is_closed())
 
     async def begin(self, isolation: str | None) -> None:
         try:
@@ -37,7 +41,8 @@ class JobSlot(Slot):
         await self.driver.execute(f"SET TRANSACTION ISOLATION LEVEL {isolation}")
 
     async def undo(self) -> None:
-        await self.driver.execute("ROLLBACK", timeout=5)
+        if self.driver.is_in_transaction():
+            await self.driver.execute("ROLLBACK", timeout=5)
 
     def close(self) -> None:
         if self.connection.dbapi_connection is not None:
