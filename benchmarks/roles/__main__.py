@@ -24,7 +24,7 @@ ROLES = frozenset(
         *("sockets_hub", "sockets_bare", "sockets_clients"),
         *("pgqueuer_jobs", "pgqueuer_enqueue", "pgqueuer_server", "pgqueuer_producer", "copy_rows", "snapshot"),
         *("hub_kafka", "kafka_copy", "kafka_single"),
-        *("hub_workflows", "hub_share"),
+        *("hub_workflows", "hub_share", "hub_schedules"),
     )
 )
 
