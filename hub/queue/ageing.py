@@ -38,7 +38,7 @@ class Ageing:
     """That of one queue; `span` in seconds, times of any monotonic clock."""
 
     def __init__(self, span: float) -> None:
-        self._span = span
+        self.span = span
         self._due = 0.0
         self.first: Head | None = None
         """What the next claim is to begin with."""
@@ -49,6 +49,6 @@ class Ageing:
 
     def learn(self, heads: Iterable[Head], now: float, took: float) -> None:
         """What the database answered. As long as something has aged, it is asked before every claim."""
-        self.first = outgrown(heads, self._span)
-        pause = 0.0 if self.first is not None else min(max(_OFTEN, _SHARE * took), self._span / 2)
+        self.first = outgrown(heads, self.span)
+        pause = 0.0 if self.first is not None else min(max(_OFTEN, _SHARE * took), self.span / 2)
         self._due = now + pause

@@ -59,9 +59,17 @@ class Claims:
         self._heads = load("hub.queue", database.dialect, "heads") if "floors" in self._claim.scalars else None
         self._floors: defaultdict[str, Floors] = defaultdict(Floors)
         self._aged = load("hub.queue", database.dialect, "aged")
-        self._ageing = {queue: Ageing(span) for queue, span in settings.ageing.items()}
-        if "default" in settings.ageing:
-            self._ageing[""] = Ageing(settings.ageing["default"])
+        self._ageing: dict[str, Ageing] = {}
+        self.age(settings.ageing)
+
+    def age(self, spans: Mapping[str, float]) -> None:
+        """Let the jobs of these queues age from now on (queue → seconds), and those of no other."""
+        spans = {**spans, **({"": spans["default"]} if "default" in spans else {})}
+        known = self._ageing
+        self._ageing = {
+            queue: known[queue] if queue in known and known[queue].span == span else Ageing(span)
+            for queue, span in spans.items()
+        }
 
     async def claim(self, queue: str, limit: int) -> Claimed:
         """Take up to `limit` jobs of a queue ('' = rows that name none), and the rest of their keys' runs."""

@@ -76,9 +76,7 @@ class Engine:
         owner, lease = settings.store.owner, settings.store.lease
         locks = JobLocks(shared.locks, owner, lease) if shared.locks is not None else None
         self.limits = self._limits(settings, owner, clock, shared)
-        admission = (
-            Admission(clock, lease, locks, self.limits) if locks is not None or self.limits is not None else None
-        )
+        admission = Admission(clock, lease, locks, self.limits)
         self.commit = GroupCommit(self.store, self.woken)
         self.settler = Settler(self.store, self._held, clock, metrics, self._woken_here, self.woken, admission)
         executor = Executor(registry, self.store, self.settler, database, clock, settings.executor)
@@ -101,8 +99,7 @@ class Engine:
         if self._channels is not None:
             self._channels.listen("hub_jobs", self.upkeep.heard_elsewhere, self.pool.wake_all)
             self._channels.listen("hub_cancel", self.upkeep.heard_cancel, self.upkeep.hurry)
-        if self.limits is not None:
-            self.limits.start()
+        self.limits.start()
         self.pool.start()
         self.upkeep.start()
 
@@ -114,9 +111,16 @@ class Engine:
             return
         await self.upkeep.stop()
         await self.pool.stop()
-        if self.limits is not None:
-            await self.limits.stop()
+        await self.limits.stop()
         await self.heartbeat.stop()
+
+    def follow(self, settings: EngineSettings) -> None:
+        """Keep to these numbers of workers and of queues, to these limits and this ageing from now on. Whatever else
+        `settings` say stays as it was."""
+        self.store.claims.age(settings.store.ageing)
+        rules = LimitRules(settings.queue_limits, settings.handler_limits)
+        self.limits.follow(rules, [attempt.claim for attempt in self._held.all()])
+        self.pool.resize(settings.pool.workers, settings.pool.queues)
 
     async def cancel(self, job_id: str, *, reason: str, actor: str) -> Status | None:
         """Cancel a job: CANCELLED if it waited, PROCESSING if it runs and was told to stop, None if it is not there
@@ -173,10 +177,8 @@ class Engine:
             found.append("leases cannot be renewed")
         return found
 
-    def _limits(self, settings: EngineSettings, owner: str, clock: Clock, shared: Shared) -> JobLimits | None:
+    def _limits(self, settings: EngineSettings, owner: str, clock: Clock, shared: Shared) -> JobLimits:
         rules = LimitRules(settings.queue_limits, settings.handler_limits)
-        if not rules:
-            return None
         states: States = DatabaseStates(self._database)
         return JobLimits(rules, shared.states(states) if shared.states else states, owner, clock, self._wake_pool)
 

@@ -35,7 +35,7 @@ class State(msgspec.Struct, omit_defaults=True):
 
     `started`: until when the starts there were use up the rate; `booked`: the same with what is promised. `line`: job →
     its turn, for those that were told one. `horizon`: the end of the line of those that were told to ask again.
-    `held`: instance → (slots, until when). `by`: who wrote it.
+    `held`: instance → (slots, until when). `by`: who wrote it. `rate`: by which the starts were counted, 0 = not known.
     """
 
     started: float = 0.0
@@ -44,6 +44,7 @@ class State(msgspec.Struct, omit_defaults=True):
     horizon: float = 0.0
     held: dict[str, tuple[int, float]] = {}
     by: str = ""
+    rate: float = 0.0
 
 
 class Asking(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +74,10 @@ def decide(limit: Limit, state: State, jobs: Sequence[str], asking: Asking, now:
     held = {name: slots for name, slots in state.held.items() if name != asking.instance and slots[1] > now}
     slots = None if limit.concurrency is None else limit.concurrency - sum(count for count, _ in held.values())
     started, booked = state.started, max(state.booked, state.started)
+    if limit.rate is not None and state.rate not in (0.0, limit.rate):
+        # The limit was changed: what was promised by the old rate would bind the new one for as long as it reached.
+        line, started = {}, min(started, now + 1 / limit.rate)
+        booked = started
     horizon, mine = max(state.horizon, now), asking.mine
     admitted: list[str] = []
     delays: dict[str, float] = {}
@@ -98,7 +103,7 @@ def decide(limit: Limit, state: State, jobs: Sequence[str], asking: Asking, now:
         horizon = 0.0  # there is room: nobody need wait for those that wait
     if mine:
         held[asking.instance] = (mine, now + asking.ttl)
-    return Decision(State(started, booked, line, horizon, held), admitted, delays)
+    return Decision(State(started, booked, line, horizon, held, rate=limit.rate or 0.0), admitted, delays)
 
 
 def _wait(

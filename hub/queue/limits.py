@@ -2,7 +2,7 @@
 
 Invariant: a job that begins has been counted first, where all instances count. What an instance has taken it says anew
 before that runs out, so that only the slots of one that is gone return by themselves. Without limits in the
-configuration nothing of this is there.
+configuration nobody is asked.
 """
 
 from __future__ import annotations
@@ -90,6 +90,8 @@ class JobLimits:
     async def delays(self, attempts: Sequence[Attempt]) -> dict[str, float]:
         """Job → seconds, for those that may not start now. The narrower limit is asked first, so that the wider one
         counts only what could start."""
+        if not self._rules:
+            return {}
         claims = [attempt.claim for attempt in attempts]
         delays = await self._ask(claims, self._rules.of_handler, in_line=True)
         left = [claim for claim in claims if claim.id not in delays]
@@ -101,6 +103,8 @@ class JobLimits:
 
     def ended(self, job_ids: Iterable[str]) -> None:
         """These jobs are over, or go back."""
+        if not self._since:
+            return
         now = self._clock.monotonic()
         if len(self._needs) > _REMEMBERED:
             self._needs.clear()
@@ -116,6 +120,20 @@ class JobLimits:
         self._changed.update(self._slots)
         if self._changed and self._timer is None:
             self._tell_soon()
+
+    def follow(self, rules: LimitRules, running: Iterable[Claim]) -> None:
+        """Keep to these limits from now on; what runs is counted, under those that are new as well.
+
+        What was told a time by the old ones keeps it: a minute at most.
+        """
+        self._rules = rules
+        for claim in running:
+            for found in (rules.of_handler(claim), rules.of_queue(claim)):
+                if found is not None and found[1].concurrency is not None and claim.id not in self._slots[found[0]]:
+                    self._take(claim.id, found[0])
+                    self._changed.add(found[0])
+        self._paused.clear()
+        self.republish()
 
     # --- asking -----------------------------------------------------------------------------------------------------
 
@@ -160,9 +178,12 @@ class JobLimits:
             limit, _ = groups.pop(name)
             delays |= decisions[name].delays
             for job in decisions[name].admitted if limit.concurrency is not None else ():
-                self._slots[name].add(job)
-                self._since.setdefault(job, (self._clock.monotonic(), []))[1].append(name)
+                self._take(job, name)
         return delays
+
+    def _take(self, job: str, name: str) -> None:
+        self._slots[name].add(job)
+        self._since.setdefault(job, (self._clock.monotonic(), []))[1].append(name)
 
     async def _write(self, states: Mapping[str, tuple[State, int]]) -> set[str]:
         self._writes += 1
@@ -229,7 +250,7 @@ class JobLimits:
             await asyncio.sleep(_TTL / 3)
             self._changed.update(name for name, jobs in self._slots.items() if jobs)
             await self._tell()
-            if self._clock.monotonic() >= self._forget_at:
+            if self._rules and self._clock.monotonic() >= self._forget_at:
                 self._forget_at += _FORGET_EVERY
                 try:
                     await self._states.forget()

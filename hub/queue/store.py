@@ -48,7 +48,7 @@ class Store:
     def __init__(self, database: Database, settings: StoreSettings, defaults: Defaults) -> None:
         self._database = database
         self.settings = settings
-        self._claims = Claims(database, settings, defaults)
+        self.claims = Claims(database, settings, defaults)
         self._complete = self._load("complete")
         self._complete_one = self._load("complete_one")
         self._settle = self._load("settle")
@@ -169,7 +169,7 @@ class Store:
 
     async def claim(self, queue: str, limit: int) -> Claimed:
         """Take up to `limit` jobs of a queue ('' = rows that name none), and the rest of their keys' runs."""
-        return await self._claims.claim(queue, limit)
+        return await self.claims.claim(queue, limit)
 
     async def complete(self, settlements: Sequence[Settlement]) -> set[str]:
         """Complete jobs that used no transaction of their own; answers the ids for which the fence held."""
