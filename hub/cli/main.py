@@ -11,6 +11,7 @@ import typer
 
 from hub.cli import (
     asyncapi,
+    bench,
     check,
     dead,
     enqueue,
@@ -57,6 +58,7 @@ def _hub(
 
 command(app, "run", examples=run.EXAMPLES, rich_help_panel=_RUNNING)(run.run)
 command(app, "status", examples=status.EXAMPLES, rich_help_panel=_RUNNING)(status.status)
+command(app, "bench", examples=bench.EXAMPLES, rich_help_panel=_RUNNING)(bench.bench)
 command(app, "enqueue", examples=enqueue.EXAMPLES, rich_help_panel=_WORK)(enqueue.enqueue)
 command(app, "publish", examples=publish.EXAMPLES, rich_help_panel=_WORK)(publish.publish)
 app.add_typer(jobs.app, name="jobs", rich_help_panel=_WORK)

@@ -47,17 +47,25 @@ class Address:
     @property
     def masked(self) -> str:
         """The address as text, the password as ***."""
+        return self._text(self.database, "***")
+
+    def beside(self, database: str) -> str:
+        """The URL of another database of the same server, with the password: for `open_database`, not to be shown."""
+        return self._text(quote(database, safe=""), quote(self.password or "", safe=""))
+
+    def _text(self, database: str, password: str) -> str:
         if self.dialect == "sqlite":
-            return f"sqlite:///{self.database}"
+            return f"sqlite:///{database}"
         user = "" if self.user is None else quote(self.user, safe="")
-        secret = "" if self.password is None else ":***"
+        secret = "" if self.password is None else f":{password}"
         at = "@" if user or secret else ""
         socket = self.host.startswith("/")
         host = "" if socket else f"[{self.host}]" if ":" in self.host else self.host
-        options = {"host": self.host, **self.options} if socket else self.options
+        port = {} if self.port == _PORTS[self.dialect] else {"port": str(self.port)}
+        options = {"host": self.host, **port, **self.options} if socket else self.options
         query = "&".join(f"{name}={value}" for name, value in options.items())
         place = "" if socket else f"{host}:{self.port}"
-        return f"{self.dialect}://{user}{secret}{at}{place}/{self.database}{'?' if query else ''}{query}"
+        return f"{self.dialect}://{user}{secret}{at}{place}/{database}{'?' if query else ''}{query}"
 
 
 def parse(text: str) -> Address:

@@ -34,7 +34,19 @@ def examples(command: Any) -> list[str]:
 def test_the_commands_are_those_of_this_version() -> None:
     assert sorted(ALL) == sorted(
         [
-            *("run", "check", "migrate", "init", "enqueue", "publish", "status", "schema", "openapi", "asyncapi"),
+            *(
+                "run",
+                "bench",
+                "check",
+                "migrate",
+                "init",
+                "enqueue",
+                "publish",
+                "status",
+                "schema",
+                "openapi",
+                "asyncapi",
+            ),
             *("jobs list", "jobs show", "jobs retry", "jobs cancel", "jobs tail"),
             *("dead list", "dead redrive", "dead purge"),
             *("schedules list", "schedules run", "schedules pause", "schedules resume"),

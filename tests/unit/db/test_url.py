@@ -1,6 +1,7 @@
 """Addresses of databases, as people write them and as they get them wrong."""
 
 import traceback
+from dataclasses import replace
 
 import pytest
 
@@ -99,3 +100,13 @@ def test_the_masked_text_can_be_parsed_again_and_hides_the_password() -> None:
             address.user,
             address.database,
         )
+
+
+def test_a_database_beside_another_is_reached_the_same_way() -> None:
+    for text in (
+        "postgresql://u%40x:s3c%2Fret@h:5433/hub?sslmode=require",
+        "postgresql://u@/hub?host=/run/postgresql&port=5544",
+        "mysql://root@[::1]:3307/hub",
+    ):
+        address = parse(text)
+        assert parse(address.beside("an other")) == replace(address, database="an other")
