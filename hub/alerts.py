@@ -15,6 +15,7 @@ import msgspec
 
 from hub.clock import Clock
 from hub.config.sections.plans import Alert
+from hub.config.topics import ALERTS_TOPIC
 from hub.errors import HubError
 from hub.handlers.outgoing import publication
 from hub.ingest.lease import Lease
@@ -29,7 +30,6 @@ _log = get_logger("hub.alerts")
 
 EVERY: Final = 5.0
 """Seconds between two looks."""
-TOPIC: Final = "alerts"
 _LEASE: Final = "hub.alerts"
 _DOWN: Final = "connecting"
 
@@ -153,7 +153,7 @@ class Alerts:
             None,
             self._clock.new_id(),
             alert.to,
-            alert.topic or TOPIC,
+            alert.topic or ALERTS_TOPIC,
             said,
             None,
             {"dedupe": f"{name} {status} {span}"},

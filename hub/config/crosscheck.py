@@ -10,40 +10,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from ipaddress import ip_address
-from typing import Any, NamedTuple
+from typing import Any
 
 from hub.adapters.http.signatures import SCHEMES
+from hub.config.entry import Entry
 from hub.config.faults import Fault, Invalid, Path, did_you_mean, path_text, quoted
 from hub.config.sections.routes import SIGNATURE_SCHEMES
+from hub.config.topics import ALERTS_TOPIC, filter_fault, name_fault
 from hub.config.values import seconds
 
 DEFAULT_QUEUE = "default"
 _TOPIC_NEEDED = frozenset({"kafka", "mqtt", "activemq"})
 _SENDERS = frozenset({"publish", "http.request"})
-
-
-class Entry(NamedTuple):
-    """An object of the document and its place."""
-
-    path: Path
-    value: dict[str, Any]
-
-    def text(self, key: str) -> str | None:
-        found = self.value.get(key)
-        return found if isinstance(found, str) else None
-
-    def inner(self, key: str) -> Entry:
-        found = self.value.get(key)
-        return Entry((*self.path, key), found if isinstance(found, dict) else {})
-
-    def items(self, key: str) -> list[Entry]:
-        """The objects in the list or object under `key`."""
-        found = self.value.get(key)
-        pairs = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
-        return [Entry((*self.path, key, name), item) for name, item in pairs if isinstance(item, dict)]
-
-    def fault(self, key: str | int, message: str, suggestion: str | None = None) -> Fault:
-        return Fault(path_text((*self.path, key)), message, suggestion)
 
 
 def crosscheck(document: Mapping[str, Any]) -> Iterator[Fault]:
@@ -149,6 +127,7 @@ def _names(root: Entry) -> Iterator[Fault]:
     for alert in root.items("alerts"):
         yield from _known(alert, "to", "adapter or destination", _places(root))
         yield from _known(alert, "adapter", "adapter", adapters.value)
+        yield from _sent_to(alert, alert.text("to"), root, otherwise=ALERTS_TOPIC)
 
 
 def _known(entry: Entry, key: str, noun: str, known: Collection[str]) -> Iterator[Fault]:
@@ -163,6 +142,14 @@ def _work(entry: Entry, root: Entry) -> Iterator[Fault]:
     yield from _known(entry, "queue", "queue", {*queues, DEFAULT_QUEUE})
     if entry.text("handler") in _SENDERS:
         yield from _known(entry.inner("with"), "to", "adapter or destination", _places(root))
+        yield from _sent_to(entry.inner("with"), entry.inner("with").text("to"), root)
+
+
+def _sent_to(entry: Entry, to: str | None, root: Entry, otherwise: str | None = None) -> Iterator[Fault]:
+    """The topic that something is sent to is one for its broker; `otherwise` is what it is when left out."""
+    topic = entry.text("topic") if "topic" in entry.value else otherwise
+    if topic and (found := name_fault(topic, root.inner("adapters").inner(to or "").text("type"))):
+        yield entry.fault("topic", *found)
 
 
 # --- routes ------------------------------------------------------------------------------------------------------
@@ -181,6 +168,8 @@ def _route(route: Entry, root: Entry) -> Iterator[Fault]:
     kind = _type_of(route, root)
     if kind in _TOPIC_NEEDED and "topic" not in route.value:
         yield route.fault("topic", f"required for an adapter of type {kind}, but missing")
+    if (topic := route.text("topic")) and (found := filter_fault(topic, kind)):
+        yield route.fault("topic", *found)
     yield from _message_schema(route)
 
 
