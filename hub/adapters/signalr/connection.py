@@ -6,6 +6,7 @@ What waits for a client is bounded: one that reads too slowly, or stays away too
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable
 from enum import StrEnum
@@ -29,6 +30,9 @@ from hub.ports import Identity
 
 _FRAME = 64 * 1024
 """Bytes from which on messages that wait go in a frame of their own."""
+_TURN = 100
+"""Frames and messages of one client that are read before the others have their turn: what has arrived is read without
+waiting."""
 
 
 class Kind(StrEnum):
@@ -61,8 +65,8 @@ class Connection:
     """`ended(connection)` is called once it has ended. Times are the clock's monotonic seconds."""
 
     __slots__ = (
-        "_heard", "_in", "_on_end", "_out", "_out_size", "_searched", "_spoke", "calls", "carrier", "codec", "ended",
-        "groups", "id", "identity", "kind", "last_in", "last_out", "resume", "settings", "since", "token",
+        "_heard", "_in", "_on_end", "_out", "_out_size", "_searched", "_spoke", "_turn", "calls", "carrier", "codec",
+        "ended", "groups", "id", "identity", "kind", "last_in", "last_out", "resume", "settings", "since", "token",
     )  # fmt: skip
 
     def __init__(
@@ -94,6 +98,7 @@ class Connection:
         self._on_end = ended
         self._in = bytearray()
         self._searched = 0
+        self._turn = 0
         self._out: list[bytes] = []
         self._out_size = 0
         self._heard = self._spoke = False
@@ -143,7 +148,8 @@ class Connection:
     # --- in ---------------------------------------------------------------------------------------------------------
 
     async def feed(self, data: bytes) -> None:
-        """Bytes from the client, as they came. Waits while too much of what it asked for is still to be done."""
+        """Bytes from the client, as they came. Waits while too much of what it asked for is still to be done, and now
+        and then for the other clients."""
         if self.ended:
             return
         self._heard = True
@@ -156,8 +162,16 @@ class Connection:
                 self._take(message)
                 if self.calls.crowded:
                     await self.calls.room()
+                await self.turn()
         except ProtocolError as error:
             self.fail(str(error))
+
+    async def turn(self) -> None:
+        """Called for each frame and message: lets the others have their turn when this client has had its own."""
+        self._turn += 1
+        if self._turn >= _TURN:
+            self._turn = 0
+            await asyncio.sleep(0)
 
     def _shaken(self) -> bool:
         """Whether the handshake is done, by now or long since. Raises ProtocolError."""

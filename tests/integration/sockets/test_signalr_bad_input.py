@@ -178,22 +178,6 @@ async def test_messagepack_that_is_none_ends_the_connection(hub: Rig, data: byte
     await goes_on(hub)
 
 
-async def test_a_flood_of_pings_starves_nobody(hub: Rig) -> None:
-    async with wire(hub.url) as flooding:
-        flood = asyncio.create_task(_flood(flooding))
-        try:
-            await goes_on(hub)
-        finally:
-            flood.cancel()
-            await asyncio.gather(flood, return_exceptions=True)
-    await goes_on(hub)
-
-
-async def _flood(client: Wire) -> None:
-    while True:
-        await client.text(('{"type":6}' + RS) * 2000)
-
-
 async def test_a_burst_of_invocations_is_taken_in_order(hub: Rig) -> None:
     async with wire(hub.url) as client:
         for start in range(0, 300, 150):

@@ -129,6 +129,11 @@ async def test_clients_of_another_instance_are_reached_through_redis(
             question = await far.heard()
             await far.say({"type": 3, "invocationId": question["invocationId"], "result": {"six": 6}})
             assert await asking == {"six": 6}
+            asking = asyncio.create_task(here.adapter.send(outgoing(f"connection:{far_id}/ask", 5, result="true")))
+            question = await far.heard()
+            await far.say({"type": 3, "invocationId": question["invocationId"], "error": "no"})
+            with pytest.raises(Permanent, match="with an error: no"):
+                await asking
         await eventually(lambda: not there.adapter.connections)
         with pytest.raises(Transient, match="no instance answers"):
             await here.adapter.send(outgoing(f"connection:{far_id}/one"))

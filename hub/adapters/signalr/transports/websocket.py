@@ -56,6 +56,7 @@ async def serve(request: web.Request, connection: Connection, now: Callable[[], 
     socket: web.WebSocketResponse[Any] = web.WebSocketResponse(
         compress=False,
         timeout=_CLOSING,
+        autoping=False,  # its pings are answered here, where a flood of them waits for the others' turn
         # A message too large is told so in the protocol's own way; what is far larger is not even read.
         max_msg_size=2 * settings.max_message + 64 * 1024,
         decode_text=False,
@@ -67,10 +68,19 @@ async def serve(request: web.Request, connection: Connection, now: Callable[[], 
     try:
         while connection.carrier is carrier:
             frame = await socket.receive()
-            if frame.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
-                said = frame.type is WSMsgType.CLOSE
-                break
-            await connection.feed(frame.data)
+            match frame.type:
+                case WSMsgType.TEXT | WSMsgType.BINARY:
+                    await connection.feed(frame.data)
+                case WSMsgType.PING:
+                    await socket.pong(frame.data)
+                case WSMsgType.PONG:
+                    pass
+                case other:
+                    said = other is WSMsgType.CLOSE
+                    break
+            await connection.turn()
+    except ConnectionError:
+        pass  # it was cut before its ping was answered
     finally:
         connection.detach(carrier, now(), said=said)
     await carrier.finished()
