@@ -7,205 +7,129 @@ that a try that fails has reached nobody.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
 
-from hub.adapters.signalr.address import RESULT_HEADER, Address, Whom, address_of, arguments_of
+from hub.adapters.arguments import Payload
+from hub.adapters.relay import Relay
+from hub.adapters.signalr.address import (
+    ARGUMENTS_HEADER,
+    RESULT_HEADER,
+    Address,
+    address_of,
+    payload_of,
+)
 from hub.adapters.signalr.connection import Connection
-from hub.adapters.signalr.messages import Completion, Invocation, as_json, plain
+from hub.adapters.signalr.messages import Completion, Invocation, ProtocolError, as_json, plain
 from hub.adapters.signalr.registry import Registry
-from hub.errors import HubError, Permanent, Transient
+from hub.adapters.whom import Whom
+from hub.errors import Permanent, Transient
 from hub.model import Outgoing
 from hub.ports import Backplane
-from hub.telemetry import get_logger
-
-_log = get_logger("hub.signalr")
-
-_NOBODY_ANSWERS: Final = 3.0
-"""Seconds for an instance that has a connection to say so."""
 
 
-class Told(msgspec.Struct, tag="told"):
-    """An instance tells the others: deliver this."""
+class Call(msgspec.Struct, frozen=True):
+    """What another instance is told to deliver."""
 
-    origin: str
-    whom: str
-    name: str
-    call: bytes
-    """A MessagePack array: method, arguments."""
+    address: Address
+    payload: Payload
 
-
-class Asked(msgspec.Struct, tag="asked"):
-    """An instance asks the one that has a connection to deliver, and to say so."""
-
-    origin: str
-    number: int
-    connection: str
-    call: bytes
-    result: bool
-    timeout: float
+    def invocation(self) -> Invocation:
+        """Raises Permanent."""
+        return Invocation(target=self.address.method, arguments=self.payload.arguments(ARGUMENTS_HEADER))
 
 
-class Found(msgspec.Struct, tag="found"):
-    """The answer: it was delivered, or what the client said; `error`: it could not be."""
-
-    number: int
-    result: bytes | None = None
-    error: str | None = None
-    delivered: bool = False
-    """True: the client was called, and its own answer is still to come."""
-
-
-_Said = Told | Asked | Found
-_decode: Final = msgspec.msgpack.Decoder(_Said).decode
+_decode: Final = msgspec.msgpack.Decoder(Call).decode
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
 class Outbound:
-    """Of one adapter; start, stop."""
+    """Of one adapter; start, stop. To the relay it is what delivers here: see hub.adapters.relay.Local."""
 
     def __init__(
         self, adapter: str, instance: str, registry: Registry, backplane: Backplane | None, result_timeout: float
     ) -> None:
-        self._instance = instance
         self._registry = registry
-        self._backplane = backplane
         self._timeout = result_timeout
-        self._channel = f"signalr.{adapter}"
-        self._own_channel = f"{self._channel}.{instance}"
-        self._numbers = 0
-        self._answers: dict[int, asyncio.Queue[Found]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._relay = (
+            Relay(f"signalr.{adapter}", instance, backplane, self, result_timeout) if backplane is not None else None
+        )
 
     async def start(self) -> None:
-        if self._backplane is not None:
-            await self._backplane.subscribe(self._channel, self._heard)
-            await self._backplane.subscribe(self._own_channel, self._heard)
+        if self._relay is not None:
+            await self._relay.start()
 
     async def stop(self) -> None:
-        if self._backplane is not None:
-            await self._backplane.unsubscribe(self._channel)
-            await self._backplane.unsubscribe(self._own_channel)
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._relay is not None:
+            await self._relay.stop()
 
     async def send(self, message: Outgoing) -> Any:
         """What the client answered if the message asks for it, else None. Raises Transient, Permanent."""
-        address, arguments = address_of(message.topic), arguments_of(message)
+        call = Call(address_of(message.topic), payload_of(message))
+        invocation = call.invocation()
         result = message.headers.get(RESULT_HEADER, "").lower() == "true"
-        if address.whom is Whom.CONNECTION:
-            return await self._to_one(address, arguments, result)
+        if call.address.whom is Whom.CONNECTION:
+            return await self._to_one(call, invocation, result)
         if result:
             raise Permanent(f"{RESULT_HEADER}: a result can be asked of one connection only")
-        call = Invocation(target=address.method, arguments=arguments)
-        if self._backplane is not None:
-            told = Told(self._instance, address.whom, address.name, _packed(address.method, arguments))
-            await self._backplane.publish(self._channel, _encode(told))
-        _deliver(self._meant(address.whom, address.name), call)
+        if self._relay is not None:
+            await self._relay.tell(_encode(call))
+        _deliver(self._meant(call.address), invocation)
         return None
 
-    def _meant(self, whom: str, name: str) -> Iterable[Connection]:
-        match whom:
-            case Whom.GROUP:
-                return self._registry.group(name)
-            case Whom.USER:
-                return self._registry.user(name)
-        return self._registry.all()
-
-    # --- one connection ---------------------------------------------------------------------------------------------
-
-    async def _to_one(self, address: Address, arguments: list[Any], result: bool) -> Any:
-        connection = self._registry.one(address.name)
+    async def _to_one(self, call: Call, invocation: Invocation, result: bool) -> Any:
+        connection = self._registry.one(call.address.name)
         if connection is not None:
-            if not result:
-                _deliver([connection], Invocation(target=address.method, arguments=arguments))
-                return None
-            return plain(await self._asked(connection, address.method, arguments, self._timeout))
-        if self._backplane is None:
-            raise Permanent(f"the connection {address.name} is gone")
-        return await self._elsewhere(self._backplane, address, arguments, result)
+            if result:
+                return plain(await self._asked(connection, invocation, self._timeout))
+            _deliver([connection], invocation)
+            return None
+        if self._relay is None:
+            raise _gone(call.address.name)
+        return await self._relay.ask(call.address.name, _encode(call), result)
 
-    async def _asked(self, connection: Connection, method: str, arguments: list[Any], timeout: float) -> Any:
+    async def _asked(self, connection: Connection, call: Invocation, timeout: float) -> Any:
         """What the client answers; None for nothing. Raises Transient, Permanent."""
         try:
-            answer = await connection.calls.ask(method, arguments, timeout)
+            answer = await connection.calls.ask(call.target, list(call.arguments), timeout)
         except TimeoutError:
-            raise Transient(f"the client did not answer {method!r} within {timeout:g} s") from None
+            raise Transient(f"the client did not answer {call.target!r} within {timeout:g} s") from None
         if answer is None:
-            raise Permanent(f"the connection {connection.id} ended before it answered {method!r}")
-        return _result(answer, method)
+            raise Permanent(f"the connection {connection.id} ended before it answered {call.target!r}")
+        return _result(answer, call.target)
 
-    async def _elsewhere(self, backplane: Backplane, address: Address, arguments: list[Any], result: bool) -> Any:
-        self._numbers += 1
-        number = self._numbers
-        answers = self._answers[number] = asyncio.Queue()
-        call = _packed(address.method, arguments)
-        asked = Asked(self._instance, number, address.name, call, result, self._timeout)
+    def _meant(self, address: Address) -> Iterable[Connection]:
+        match address.whom:
+            case Whom.GROUP:
+                return self._registry.group(address.name)
+            case Whom.USER:
+                return self._registry.user(address.name)
+        return self._registry.all()
+
+    # --- for other instances ----------------------------------------------------------------------------------------
+
+    def has(self, connection: str) -> bool:
+        return self._registry.one(connection) is not None
+
+    async def deliver(self, call: bytes) -> None:
+        told = _decode(call)
+        _deliver(self._meant(told.address), told.invocation())
+
+    async def ask(self, connection: str, call: bytes, result: bool, timeout: float) -> bytes | None:
+        invocation = _decode(call).invocation()
+        found = self._registry.one(connection)
+        if found is None:
+            raise _gone(connection)
+        if not result:
+            _deliver([found], invocation)
+            return None
+        answer = await self._asked(found, invocation, timeout)
         try:
-            await backplane.publish(self._channel, _encode(asked))
-            async with asyncio.timeout(_NOBODY_ANSWERS):
-                found = await answers.get()
-            if found.delivered and result:
-                async with asyncio.timeout(self._timeout + _NOBODY_ANSWERS):
-                    found = await answers.get()
-        except TimeoutError:
-            raise Transient(
-                f"no instance answers for the connection {address.name}: it is gone, or its instance cannot be heard"
-            ) from None
-        finally:
-            del self._answers[number]
-        if found.error is not None:
-            raise Transient(found.error)
-        return None if found.result is None else msgspec.json.decode(found.result)
-
-    # --- what other instances say -----------------------------------------------------------------------------------
-
-    def _heard(self, message: bytes) -> None:
-        """See Backplane.subscribe."""
-        try:
-            said = _decode(message)
-        except msgspec.DecodeError as error:
-            _log.warning("another instance was not understood", why=str(error)[:200])
-            return
-        match said:
-            case Told():
-                if said.origin != self._instance:
-                    _deliver(self._meant(said.whom, said.name), _unpacked(said.call))
-            case Asked():
-                connection = self._registry.one(said.connection)
-                if connection is not None and said.origin != self._instance:
-                    task = asyncio.get_running_loop().create_task(self._answer(said, connection))
-                    self._tasks.add(task)
-                    task.add_done_callback(self._tasks.discard)
-            case Found():
-                if (answers := self._answers.get(said.number)) is not None:
-                    answers.put_nowait(said)
-
-    async def _answer(self, asked: Asked, connection: Connection) -> None:
-        call = _unpacked(asked.call)
-        found = Found(asked.number, delivered=True)
-        try:
-            if asked.result:
-                await self._say(asked.origin, found)
-                result = await self._asked(connection, call.target, list(call.arguments), asked.timeout)
-                found = Found(asked.number, result=None if result is None else as_json(result))
-            else:
-                _deliver([connection], call)
-        except HubError as error:
-            found = Found(asked.number, error=str(error))
-        await self._say(asked.origin, found)
-
-    async def _say(self, to: str, found: Found) -> None:
-        if self._backplane is None:
-            return
-        try:
-            await self._backplane.publish(f"{self._channel}.{to}", _encode(found))
-        except Transient as error:
-            _log.debug("an answer to another instance was lost", why=str(error))
+            return as_json(answer)
+        except ProtocolError as error:
+            raise Permanent(f"what the client answered has no form in JSON: {error}") from error
 
 
 def _deliver(connections: Iterable[Connection], call: Invocation) -> None:
@@ -231,10 +155,5 @@ def _result(answer: Completion, method: str) -> Any:
     return None if answer.result is msgspec.UNSET else answer.result
 
 
-def _packed(method: str, arguments: list[Any]) -> bytes:
-    return _encode([method, msgspec.json.encode(arguments)])
-
-
-def _unpacked(call: bytes) -> Invocation:
-    method, arguments = msgspec.msgpack.decode(call, type=tuple[str, bytes])
-    return Invocation(target=method, arguments=msgspec.json.decode(arguments))
+def _gone(connection: str) -> Permanent:
+    return Permanent(f"the connection {connection} is gone")

@@ -9,12 +9,13 @@ Invariant: pure. Only the topic decides, never a header: headers of a message fr
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
 
+from hub.adapters.arguments import Payload
 from hub.adapters.socketio.packets import RESERVED
+from hub.adapters.whom import Whom, whom_of
 from hub.errors import Permanent
 from hub.model import Outgoing
 
@@ -25,15 +26,6 @@ ARGUMENTS_HEADER: Final = "socketio-arguments"
 
 ALL: Final = "all"
 """The room of every client that was let in."""
-
-_check_json: Final = msgspec.json.Decoder().decode
-
-
-class Whom(StrEnum):
-    ALL = "all"
-    GROUP = "group"
-    USER = "user"
-    CONNECTION = "connection"
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -54,31 +46,11 @@ class Emission(msgspec.Struct, frozen=True):
 
     namespace: str
     event: str
-    body: bytes
-    content_type: str
-    spread: bool
+    payload: Payload
 
     def arguments(self) -> tuple[Any, ...]:
         """JSON as its value, text as text, bytes as bytes. Raises Permanent."""
-        argument = self._argument()
-        if not self.spread:
-            return (argument,)
-        if not isinstance(argument, list):
-            raise Permanent(f"{ARGUMENTS_HEADER}: the payload is no list")
-        return tuple(argument)
-
-    def _argument(self) -> Any:
-        if self.content_type.partition(";")[0].strip().endswith("json"):
-            if not self.body:
-                return None
-            try:
-                return _check_json(self.body)
-            except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-                raise Permanent(f"the payload is said to be JSON and is not: {error}") from error
-        try:
-            return self.body.decode()
-        except UnicodeDecodeError:
-            return self.body
+        return tuple(self.payload.arguments(ARGUMENTS_HEADER))
 
 
 def room_of(whom: Whom, name: str) -> str:
@@ -90,23 +62,12 @@ def address_of(topic: str) -> Address:
     namespace, comma, rest = topic.partition(",") if topic.startswith("/") else ("/", "", topic)
     if topic.startswith("/") and not comma:
         namespace, rest = "/", topic
-    kind, colon, named = rest.partition(":")
-    whom, name, event = Whom.ALL, "", rest
-    if colon and kind in (Whom.GROUP, Whom.USER, Whom.CONNECTION):
-        whom = Whom(kind)
-        name, _, event = named.rpartition("/")
-        if not name or not event:
-            raise Permanent(f"topic {topic!r}: expected {kind}:NAME/EVENT")
+    whom, name, event = whom_of(rest, "EVENT")
     if not event or event in RESERVED:
         raise Permanent(f"topic {topic!r}: an event cannot be named {event!r}")
     return Address(namespace, whom, name, event)
 
 
 def emission_of(message: Outgoing, address: Address) -> Emission:
-    return Emission(
-        address.namespace,
-        address.event,
-        message.body,
-        message.content_type,
-        message.headers.get(ARGUMENTS_HEADER) == "spread",
-    )
+    spread = message.headers.get(ARGUMENTS_HEADER) == "spread"
+    return Emission(address.namespace, address.event, Payload(message.body, message.content_type, spread))

@@ -15,13 +15,14 @@ import socketio
 from socketio import packet
 from socketio.exceptions import ConnectionRefusedError
 
-from hub.adapters.socketio.address import ALL, Whom, room_of
+from hub.adapters.socketio.address import ALL, room_of
 from hub.adapters.socketio.engine import Engine
 from hub.adapters.socketio.events import Events, refusal
 from hub.adapters.socketio.packets import BadPacket, packet_class
 from hub.adapters.socketio.registry import Connection, Registry
 from hub.adapters.socketio.session import SESSION, Session
 from hub.adapters.socketio.settings import Settings
+from hub.adapters.whom import Whom
 from hub.errors import HubError
 from hub.ports import Context, Identity
 from hub.telemetry import get_logger

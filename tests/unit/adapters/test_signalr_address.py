@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from hub.adapters.signalr.address import Address, Whom, address_of, arguments_of
+from hub.adapters.signalr.address import Address, address_of, arguments_of
 from hub.adapters.signalr.settings import Settings, settings_of
+from hub.adapters.whom import Whom
 from hub.errors import Permanent, Rejected
 from hub.model import Outgoing
 
