@@ -27,6 +27,7 @@ from benchmarks.rows import (
     schedules,
     sockets,
     sqlite,
+    webhooks,
     workflows,
 )
 from benchmarks.stand import Stand
@@ -48,6 +49,7 @@ BENCHMARKS: dict[str, Callable[[Stand], Benchmark]] = {
     "sustained": claims.sustained,
     "memory": memory.benchmark,
     "sockets": sockets.benchmark,
+    "webhooks": webhooks.benchmark,
     "kafka": kafka.benchmark,
     "activemq": activemq.benchmark,
     "mqtt": mqtt.benchmark,

@@ -29,6 +29,7 @@ class Sizes:
     in_flight: int = 1_000
     messages: int = 20_000
     sockets: int = 5_000
+    requests: int = 20_000
     marathon: int = 0
     timeout: float = 60.0
 
@@ -38,7 +39,7 @@ class Sizes:
         return cls(
             empty=10_000, inserts=3_000, grouped=10_000, rows=20_000, pickups=50, idle=3.0, sqlite_empty=5_000,
             sqlite_inserts=1_000,
-            backlog=100_000, few=4_000, pinned=20_000, in_flight=1_000, messages=4_000, sockets=1_000,
+            backlog=100_000, few=4_000, pinned=20_000, in_flight=1_000, messages=4_000, sockets=1_000, requests=3_000,
         )  # fmt: skip
 
     @classmethod
@@ -47,7 +48,7 @@ class Sizes:
         return cls(
             empty=jobs, inserts=jobs, grouped=jobs, rows=jobs, pickups=5, idle=0.2, sqlite_empty=jobs,
             sqlite_inserts=jobs // 4,
-            backlog=jobs * 5, few=jobs, pinned=jobs, in_flight=20, messages=jobs, sockets=20,
+            backlog=jobs * 5, few=jobs, pinned=jobs, in_flight=20, messages=jobs, sockets=20, requests=jobs,
         )  # fmt: skip
 
     def with_backlog(self, rows: int) -> Self:

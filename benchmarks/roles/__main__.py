@@ -22,6 +22,7 @@ ROLES = frozenset(
         *("hub_activemq", "stomp_bare"),
         *("hub_mqtt", "paho_bare"),
         *("sockets_hub", "sockets_bare", "sockets_clients"),
+        *("webhooks_hub", "webhooks_bare", "webhooks_senders"),
         *("pgqueuer_jobs", "pgqueuer_enqueue", "pgqueuer_server", "pgqueuer_producer", "copy_rows", "snapshot"),
         *("hub_kafka", "kafka_copy", "kafka_single"),
         *("hub_workflows", "hub_share", "hub_schedules"),
