@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the servers and clients that the tests start, as far as this user may: on Debian and its kin, as root, with
-# apt-get; Kafka and ActiveMQ as jars with Maven; the JavaScript clients with npm. What was fetched once is kept in
+# apt-get; Kafka, ActiveMQ and HiveMQ as jars with Maven; the JavaScript clients with npm. What was fetched once is kept in
 # $HUB_TEST_CACHE (default: ~/.cache/hub-tests), and then no network is asked.
 # Nothing is started here; the tests start their own, on free ports and in folders of their own.
 #
@@ -33,7 +33,7 @@ need() { missing="$missing $1"; }
 [ -n "${HUB_TEST_REDIS_URL:-}" ] || have redis-server || need redis-server
 [ -n "${HUB_TEST_MEMCACHED_URL:-}" ] || have memcached || need memcached
 [ -n "${HUB_TEST_MQTT_URL:-}" ] || have mosquitto || need mosquitto
-have java || need default-jre-headless
+have javac || need default-jdk-headless
 have mvn || need maven
 have node || need nodejs
 have npm || need npm
@@ -79,10 +79,15 @@ fetched() {
     echo "$wanted" >"$folder/.list"
 }
 
+# A registry that fails once is asked again, for what it still owes.
+copy_jars() {
+    set -- mvn -q -B -f "$1" dependency:copy-dependencies -DoutputDirectory="$2"
+    "$@" || "$@" -U
+}
 for pom in tests/servers/jars/*/pom.xml; do
     [ -e "$pom" ] || continue
     name=$(basename "$(dirname "$pom")")
-    fetched "$cache/$name" "$pom" mvn -q -B -f "$pom" dependency:copy-dependencies -DoutputDirectory="$cache/$name" ||
+    fetched "$cache/$name" "$pom" copy_jars "$pom" "$cache/$name" ||
         lacking "The jars of $name could not be fetched (Maven, see above)."
 done
 

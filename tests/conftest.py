@@ -17,6 +17,7 @@ from tests.servers import (
     ActiveMqService,
     ExternalMariadb,
     ExternalPostgres,
+    HiveMqService,
     KafkaService,
     MariadbDatabases,
     MariadbService,
@@ -144,6 +145,13 @@ def mosquitto() -> Iterator[MosquittoService]:
 def own_mosquitto() -> Iterator[MosquittoService]:
     """An MQTT broker of this test alone, to be stopped, frozen and restarted."""
     with _available(MosquittoService) as service:
+        yield service
+
+
+@pytest.fixture
+def own_hivemq() -> Iterator[HiveMqService]:
+    """An MQTT broker of this test alone, to be killed: it keeps what it has acknowledged."""
+    with _available(HiveMqService) as service:
         yield service
 
 

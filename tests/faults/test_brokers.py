@@ -13,14 +13,14 @@ from tests.faults.brokers.scenes import CONTROLS, IN_SHORT, KINDS, OUT_SHORT, Wr
 from tests.faults.brokers.siege import DATABASE
 from tests.faults.campaign import Campaign
 from tests.faults.outside import Outside
-from tests.servers import PostgresService, Unavailable
+from tests.servers import MariadbService, PostgresService, Unavailable
 
 pytestmark = pytest.mark.slow
 MESSAGES = 1500
 
 
 def _marked(kind: str) -> object:
-    return pytest.param(kind, marks=getattr(pytest.mark, kind), id=kind)
+    return pytest.param(kind, marks=getattr(pytest.mark, {"hivemq": "mqtt"}.get(kind, kind)), id=kind)
 
 
 EACH = [_marked(kind) for kind in KINDS]
@@ -42,12 +42,28 @@ def hurt(own_postgres: PostgresService, folder: Path, seed: int) -> Iterator[Cam
         yield Campaign(outside, folder, seed=seed)
 
 
+@pytest.fixture
+def hurt_on_mariadb(own_mariadb: MariadbService, folder: Path, seed: int) -> Iterator[Campaign]:
+    with Outside.of(own_mariadb.create_database("siege")) as outside:
+        outside.prepare()
+        yield Campaign(outside, folder, seed=seed)
+
+
 @pytest.mark.postgres
 @pytest.mark.parametrize("line", EACH, indirect=True)
 def test_broker_hub_and_database_killed_under_load(
     line: Line, hurt: Campaign, own_postgres: PostgresService, folder: Path
 ) -> None:
     tally = besiege(hurt, folder, line, MESSAGES, IN_SHORT, database=own_postgres)
+    assert tally.verdict.clean, str(tally)
+    assert (tally.verdict.accepted, tally.verdict.effects) == (MESSAGES, MESSAGES)
+    assert tally.landed.total() == len(IN_SHORT)
+
+
+@pytest.mark.mariadb
+@pytest.mark.parametrize("line", [_marked("kafka")], indirect=True)
+def test_on_mariadb_too(line: Line, hurt_on_mariadb: Campaign, own_mariadb: MariadbService, folder: Path) -> None:
+    tally = besiege(hurt_on_mariadb, folder, line, MESSAGES, IN_SHORT, database=own_mariadb)
     assert tally.verdict.clean, str(tally)
     assert (tally.verdict.accepted, tally.verdict.effects) == (MESSAGES, MESSAGES)
     assert tally.landed.total() == len(IN_SHORT)

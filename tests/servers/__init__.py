@@ -6,6 +6,7 @@ demand.
 """
 
 from tests.servers.activemq import ActiveMqService
+from tests.servers.hivemq import HiveMqService
 from tests.servers.kafka import KafkaService
 from tests.servers.mariadb import ExternalMariadb, MariadbDatabases, MariadbService
 from tests.servers.memcached import MemcachedService
@@ -21,6 +22,7 @@ __all__ = [
     "Direction",
     "ExternalMariadb",
     "ExternalPostgres",
+    "HiveMqService",
     "KafkaService",
     "MariadbDatabases",
     "MariadbService",

@@ -14,8 +14,8 @@ from tests.servers.service import Service, Unavailable, first_program, free_port
 
 INSTALL = "Mosquitto is not installed (Debian: apt-get install mosquitto; macOS: brew install mosquitto)"
 _FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
-_CONNECT = bytes([0x10, 12, 0, 4]) + b"MQTT" + bytes([4, 2, 0, 10, 0, 0])
-_CONNACK = 0x20
+CONNECT = bytes([0x10, 12, 0, 4]) + b"MQTT" + bytes([4, 2, 0, 10, 0, 0])
+CONNACK = 0x20
 
 
 class MosquittoService(Service):
@@ -98,9 +98,9 @@ class MosquittoService(Service):
 
     def ready(self) -> bool:
         with socket.create_connection(("127.0.0.1", self.port), 5) as connection:
-            connection.sendall(_CONNECT)
+            connection.sendall(CONNECT)
             # A refusal is an answer too.
-            return connection.recv(1)[:1] == bytes([_CONNACK])
+            return connection.recv(1)[:1] == bytes([CONNACK])
 
 
 def _program(name: str) -> Path:

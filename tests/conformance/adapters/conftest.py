@@ -10,7 +10,7 @@ import pytest
 from tests.conformance.adapters.broker import Broker
 
 HERE = "tests.conformance.adapters"
-BROKERS = ("memory", "memory:make_log", "kafka", "mqtt", "mqtt:make_311", "activemq")
+BROKERS = ("memory", "memory:make_log", "kafka", "mqtt", "mqtt:make_311", "mqtt:make_hivemq", "activemq")
 Make = Callable[[pytest.FixtureRequest], Broker]
 
 

@@ -1,4 +1,4 @@
-"""Mosquitto, spoken to by a client of its own; with the adapter in MQTT 5, and in 3.1.1.
+"""Mosquitto and HiveMQ, spoken to by a client of its own; with the adapter in MQTT 5, and in 3.1.1.
 
 What the hub sends is collected by a session that subscribes when the topic is made, so that nothing is missed.
 """
@@ -13,21 +13,21 @@ import pytest
 
 from hub.ports import Features
 from tests.conformance.adapters.broker import Produced
-from tests.servers import MosquittoService
+from tests.servers import HiveMqService, MosquittoService
 from tests.servers.mqtt_peer import Heard, Peer
 
 _numbers = itertools.count(1)
 _PROPERTIES = {"content-type": "ContentType"}
 
 
-class Mosquitto:
+class Mqtt:
     """See tests.conformance.adapters.broker.Broker."""
 
     type = "mqtt"
-    loses_on_kill = True
 
-    def __init__(self, service: MosquittoService, version: str) -> None:
+    def __init__(self, service: MosquittoService | HiveMqService, version: str) -> None:
         self._service = service
+        self.loses_on_kill = isinstance(service, MosquittoService)
         self._version = version
         self._id = f"{os.getpid()}-{next(_numbers)}"
         self._peer: Peer | None = None
@@ -78,7 +78,7 @@ class Mosquitto:
         self._service.start()
 
     def kill9(self) -> None:
-        self._service.stop()
+        self._service.kill9()
 
     async def close(self) -> None:
         if self._peer is not None:
@@ -95,10 +95,15 @@ def _produced(heard: Heard) -> Produced:
     return Produced(heard.body, None, {**heard.headers, **said})
 
 
-def make(request: pytest.FixtureRequest) -> Mosquitto:
-    return Mosquitto(request.getfixturevalue("own_mosquitto"), "5")
+def make(request: pytest.FixtureRequest) -> Mqtt:
+    return Mqtt(request.getfixturevalue("own_mosquitto"), "5")
 
 
-def make_311(request: pytest.FixtureRequest) -> Mosquitto:
+def make_311(request: pytest.FixtureRequest) -> Mqtt:
     """The same broker, spoken to in MQTT 3.1.1: without headers."""
-    return Mosquitto(request.getfixturevalue("own_mosquitto"), "3.1.1")
+    return Mqtt(request.getfixturevalue("own_mosquitto"), "3.1.1")
+
+
+def make_hivemq(request: pytest.FixtureRequest) -> Mqtt:
+    """HiveMQ, which may be killed."""
+    return Mqtt(request.getfixturevalue("own_hivemq"), "5")

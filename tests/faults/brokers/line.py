@@ -19,8 +19,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from tests.conformance.adapters.activemq import ActiveMq
 from tests.conformance.adapters.broker import Broker, Produced
 from tests.conformance.adapters.kafka import Kafka
-from tests.conformance.adapters.mqtt import Mosquitto
-from tests.servers import ActiveMqService, KafkaService, MosquittoService, Service
+from tests.conformance.adapters.mqtt import Mqtt
+from tests.servers import ActiveMqService, HiveMqService, KafkaService, MosquittoService, Service
 from tests.servers.activemq import PASSWORD, USER
 from tests.servers.stomp_peer import StompPeer
 
@@ -35,6 +35,7 @@ class Line(ABC):
     """A broker of its own, with a topic that is read and one that is sent to; use it as a context manager."""
 
     kind: ClassVar[str]
+    """What is spoken: the adapter's type."""
     needs_key: ClassVar[bool] = True
     """Whether messages need a dedupe key, as the broker keeps no place that could be committed with the rows."""
 
@@ -136,12 +137,12 @@ class KafkaLine(Line):
 
 
 class MqttLine(Line):
-    """Mosquitto, which is ended by SIGTERM: by kill -9 it loses what it had acknowledged."""
+    """HiveMQ, or Mosquitto, which is ended by SIGTERM: by kill -9 it loses what it had acknowledged."""
 
     kind = "mqtt"
 
-    def __init__(self, service: MosquittoService) -> None:
-        super().__init__(service, Mosquitto(service, "5"))
+    def __init__(self, service: MosquittoService | HiveMqService) -> None:
+        super().__init__(service, Mqtt(service, "5"))
 
     async def prepare(self) -> None:
         self.out = await self.broker.topic()  # collected from now on
@@ -193,6 +194,9 @@ def _produced(record: Any) -> Produced:
 
 def line_of(kind: str) -> Line:
     """One whose broker does not run yet. Raises Unavailable."""
-    if kind == "kafka":
-        return KafkaLine(KafkaService())
-    return MqttLine(MosquittoService()) if kind == "mqtt" else StompLine(ActiveMqService())
+    match kind:
+        case "kafka":
+            return KafkaLine(KafkaService())
+        case "activemq":
+            return StompLine(ActiveMqService())
+    return MqttLine(MosquittoService() if kind == "mqtt" else HiveMqService())

@@ -18,7 +18,7 @@ from tests.faults.controls import Control
 from tests.faults.points import Point
 from tests.servers import Service
 
-KINDS: Final = ("kafka", "mqtt", "activemq")
+KINDS: Final = ("kafka", "mqtt", "hivemq", "activemq")
 HUB: Final = (Point.BEFORE_TAKE_IN, Point.BEFORE_ACKNOWLEDGE, Point.MID_HANDLER)
 IN_SHORT: Final[Sequence[Fault]] = (HUB[0], BROKER, DATABASE, HUB[1])
 IN_LONG: Final[Sequence[Fault]] = (BROKER, HUB[0], BROKER, HUB[1], DATABASE, BROKER, HUB[2])

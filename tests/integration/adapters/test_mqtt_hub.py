@@ -13,7 +13,7 @@ import pytest
 
 from hub import Hub
 from hub.config import build
-from tests.conformance.adapters.mqtt import Mosquitto
+from tests.conformance.adapters.mqtt import Mqtt
 from tests.conformance.adapters.rig import NAME, Bench, document, eventually, note, numbered, route, running
 from tests.integration.adapters.mqtt_adapters import fresh
 from tests.integration.cli_project import CliProject
@@ -32,8 +32,8 @@ async def note(payload: dict) -> int:
 
 
 @pytest.fixture
-async def broker(mosquitto: MosquittoService) -> AsyncIterator[Mosquitto]:
-    made = Mosquitto(mosquitto, "5")
+async def broker(mosquitto: MosquittoService) -> AsyncIterator[Mqtt]:
+    made = Mqtt(mosquitto, "5")
     yield made
     await made.close()
 
@@ -60,7 +60,7 @@ async def hub_with(url: str, adapter: dict[str, Any], *routes: dict[str, Any]) -
 # --- acknowledged after the commit -----------------------------------------------------------------------------------
 
 
-class Shared(Mosquitto):
+class Shared(Mqtt):
     """Read by all instances: the next one need not wait until the lease of one that was killed has run out."""
 
     def settings(self) -> dict[str, Any]:
@@ -93,7 +93,7 @@ async def test_a_hub_killed_with_messages_in_hand_gets_them_again(
 
 @pytest.mark.slow
 async def test_others_see_a_hub_come_vanish_and_leave(
-    mosquitto: MosquittoService, broker: Mosquitto, peer: Peer, sqlite_url: str, tmp_path: Path
+    mosquitto: MosquittoService, broker: Mqtt, peer: Peer, sqlite_url: str, tmp_path: Path
 ) -> None:
     topic = fresh("presence")
     sections = document(broker, [])
@@ -122,7 +122,7 @@ def has_received(bench: Bench, count: int) -> bool:
 
 
 async def test_a_broker_restarted_under_load_loses_nothing(own_mosquitto: MosquittoService, sqlite_url: str) -> None:
-    broker = Mosquitto(own_mosquitto, "5")
+    broker = Mqtt(own_mosquitto, "5")
     topic = await broker.topic()
     async with running(sqlite_url, broker, [route(f"{topic}/#", **ONCE)]) as bench:
         await bench.connected(f"{topic}/#")
