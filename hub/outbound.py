@@ -6,7 +6,10 @@ and to one destination through one circuit, whichever handler sends it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+import msgspec
 
 from hub.adapters.http.client import Call, HttpClient
 from hub.adapters.http.destination import Destination, DestinationSettings, identified
@@ -17,6 +20,13 @@ from hub.config.sections import server as config
 from hub.errors import Permanent
 from hub.handlers.outlet import Outlet
 from hub.ports import HttpRequest
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """All destinations' settings by name, and the destinations that are new or changed."""
+
+    settings: Mapping[str, DestinationSettings]
+    made: Mapping[str, Destination]
 
 
 class Outbound:
@@ -30,22 +40,25 @@ class Outbound:
         self._settings: dict[str, DestinationSettings] = {}
         self._destinations: dict[str, Destination] = {}
         self.outlets: dict[str, Outlet] = {}
-        self.follow(configuration)
+        self.follow(self.prepare(configuration))
 
-    def follow(self, configuration: Configuration) -> None:
-        """Know these destinations from now on; one that did not change keeps its circuit. Raises Rejected, with
-        nothing changed."""
+    def prepare(self, configuration: Configuration) -> Prepared:
+        """Its destinations, made and not known yet. Raises Rejected."""
         settings = {name: _settings(one) for name, one in configuration.destinations.items()}
         made = {
             name: Destination(name, one, self._client, self._clock)
             for name, one in settings.items()
             if one != self._settings.get(name)
         }
-        for name in self._settings.keys() - settings.keys():
+        return Prepared(settings, made)
+
+    def follow(self, prepared: Prepared) -> None:
+        """Know these destinations from now on; one that did not change keeps its circuit."""
+        for name in self._settings.keys() - prepared.settings.keys():
             del self._destinations[name], self.outlets[name]
-        for name, destination in made.items():
+        for name, destination in prepared.made.items():
             self._destinations[name], self.outlets[name] = destination, Outlet(destination, self._clock)
-        self._settings = settings
+        self._settings = dict(prepared.settings)
 
     async def make(self, request: HttpRequest) -> Any:
         """See hub.ports.MakeRequest."""

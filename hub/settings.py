@@ -65,8 +65,12 @@ def catalog_of(configuration: Configuration, registry: Registry, more: Iterable[
     given = list(more)
     for workflow in given:
         registry.add(*workflow.functions)
-    configured = [_definition(name, workflow) for name, workflow in configuration.workflows.items()]
-    return Catalog([*configured, *written, *(workflow.definition for workflow in given)])
+    return Catalog([*workflows_of(configuration), *written, *(workflow.definition for workflow in given)])
+
+
+def workflows_of(configuration: Configuration) -> list[Definition]:
+    """The `workflows` section alone."""
+    return [_definition(name, workflow) for name, workflow in configuration.workflows.items()]
 
 
 def _definition(name: str, workflow: WorkflowSection) -> Definition:

@@ -19,6 +19,7 @@ from hub.cli.session import SETTINGS, actor, configured
 from hub.clock import SystemClock
 from hub.config import Configuration, ConfigurationError
 from hub.config.faults import did_you_mean, path_text
+from hub.config.named import named_handlers
 from hub.config.sections.server import RESERVED_CONNECTIONS
 from hub.db import migrator
 from hub.db.engine import open_database
@@ -126,26 +127,11 @@ def _hub(configuration: Configuration, report: Report) -> Hub | None:
 
 def _look_up(configuration: Configuration, registry: Registry, report: Report) -> None:
     known = [entry.name for entry in registry]
-    for path, name in _named(configuration):
+    for path, name in named_handlers(configuration):
         report.references += 1
         if registry.get(name) is None:
             near = did_you_mean(name, known) or 'name its module under "handlers"'
             report.faults.append(Finding("references", path, f"there is no handler {name!r}", near))
-
-
-def _named(configuration: Configuration) -> Iterator[tuple[str, str]]:
-    """(place, handler) for everything in the configuration that names a handler."""
-    yield "jobs.default_handler", configuration.jobs.default_handler
-    for index, route in enumerate(configuration.routes):
-        if route.handler is not None:
-            yield path_text(("routes", index, "handler")), route.handler
-    for section in ("resource_types", "schedules", "templates"):
-        for name, work in getattr(configuration, section).items():
-            yield path_text((section, name, "handler")), work.handler
-    for name, workflow in configuration.workflows.items():
-        for index, step in enumerate(workflow.steps):
-            if step.handler is not None:
-                yield path_text(("workflows", name, "steps", index, "handler")), step.handler
 
 
 def _warnings(configuration: Configuration) -> Iterator[Finding]:

@@ -10,8 +10,7 @@ import pytest
 from hub import Hub, handler
 from hub.adapters.memory import MemoryAdapter
 from hub.config import build
-from hub.config.diff import changes
-from hub.reload import follow
+from hub.reload import follow, prepare
 from hub.testing import HubHarness
 
 ROUTE = {"name": "orders", "from": "plant", "topic": "orders", "handler": "keeps", "map": "payload.order"}
@@ -58,7 +57,7 @@ class Bench:
 
     async def mend(self, *routes: dict[str, Any]) -> None:
         new = build(document("sqlite://", *routes), {"DATABASE_URL": self.url})
-        await follow(self.hub, new, changes(self.hub.configuration, new))
+        await follow(self.hub, prepare(self.hub, new))
 
     async def redriven(self, job_id: str) -> Any:
         assert await self.hub.records.redrive([job_id]) == 1

@@ -179,7 +179,7 @@ async def test_schedules_follow(edited: Edited) -> None:
 
 async def test_what_needs_a_restart_is_said(edited: Edited) -> None:
     reload = await edited.edit(http={"port": 1}, routes=[{**ORDERS, "handler": "second"}])
-    assert (reload.applied, reload.restart) == (True, ("http",))
+    assert (reload.applied, reload.restart) == (True, ("http.port",))
     await edited.post("orders", 1)
     assert await edited.ran() == ("second", 1)
 

@@ -43,10 +43,10 @@ def test_the_same_again_changes_nothing() -> None:
         ({"jobs": {**BASE["jobs"], "workers": 6}}, {"pool": True}),
         ({"jobs": {**BASE["jobs"], "queues": {"default": 3}}}, {"pool": True}),
         ({"log": {"level": "debug"}}, {"log": True}),
-        ({"jobs": {**BASE["jobs"], "lease": "10s"}}, {"restart": ("jobs.lease",)}),
-        ({"database": {"url": "sqlite:///other.db"}}, {"restart": ("database",)}),
-        ({"http": {"port": 1}}, {"restart": ("http",)}),
-        ({"handlers": ["examples.orders"]}, {"restart": ("handlers",)}),
+        ({"jobs": {**BASE["jobs"], "lease": "10s"}}, {"held": (("jobs", "lease"),)}),
+        ({"database": {"url": "sqlite:///other.db"}}, {"held": (("database", "url"),)}),
+        ({"http": {"port": 1}}, {"held": (("http", "port"),)}),
+        ({"handlers": ["examples.orders"]}, {"held": (("handlers",),)}),
     ],
 )
 def test_each_section(sections: dict[str, Any], what: dict[str, Any]) -> None:
@@ -55,14 +55,16 @@ def test_each_section(sections: dict[str, Any], what: dict[str, Any]) -> None:
 
 def test_an_adapter_that_comes_one_that_goes_one_that_is_turned_on() -> None:
     adapters = {"web": {"type": "http"}, "a": {"type": "memory"}, "c": {"type": "memory"}, "off": {"type": "memory"}}
-    assert found(adapters=adapters) == Changes(adapters=frozenset({"c", "off"}), gone=frozenset({"b"}), routes=True)
+    assert found(adapters=adapters) == Changes(
+        adapters=frozenset({"c", "off"}), gone=frozenset({"b"}), routes=True, looked_up=True
+    )
 
 
 def test_an_adapter_that_is_turned_off_goes() -> None:
     adapters = {**BASE["adapters"], "b": {"type": "memory", "enabled": False}}
-    assert found(adapters=adapters) == Changes(gone=frozenset({"b"}), routes=True)
+    assert found(adapters=adapters) == Changes(gone=frozenset({"b"}), routes=True, looked_up=True)
 
 
 def test_what_lives_on_the_hubs_own_port_stays_as_it_was_opened() -> None:
     adapters = {**BASE["adapters"], "live": {"type": "signalr"}}
-    assert found(adapters=adapters) == Changes(restart=("adapters.live",))
+    assert found(adapters=adapters) == Changes(held=(("adapters", "live"),))
