@@ -8,33 +8,32 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, Unpack
+from typing import Any, Self
 
 from hub.alerts import Alerts
 from hub.api.services import ApiServices
 from hub.cache import open_backplane
 from hub.clock import Clock, SystemClock
 from hub.config import Configuration, load
-from hub.config.templates import prepared
 from hub.db import migrator
 from hub.db.engine import open_database
 from hub.db.probe import open_probe
 from hub.errors import Rejected
 from hub.handlers import http_request, publish, system
-from hub.handlers.outgoing import Options, request
 from hub.handlers.outlet import Outlet
+from hub.health import Health
 from hub.ingest import again
 from hub.ingest.intake import Intake
 from hub.ingest.supervisor import LEASE, Parts, Supervisor
 from hub.locking import Sharing
-from hub.model import Enqueued, NewJob
+from hub.maintenance import HubMaintenance
 from hub.outbound import Outbound
 from hub.ports import Database
-from hub.queue.application import AnyConnection, enqueue_in
+from hub.producer import Producer
 from hub.queue.engine import Engine, Shared
 from hub.queue.follow import follow
 from hub.queue.manager import QueueManager
@@ -63,7 +62,6 @@ from hub.surface import (
     warn_of_unbuilt,
 )
 from hub.telemetry import Metrics, NoMetrics, get_logger
-from hub.version import version
 from hub.workflows.definition import Workflow
 from hub.workflows.install import install
 
@@ -72,7 +70,7 @@ ROLES = ("worker", "scheduler", "adapters", "api")
 _log = get_logger("hub")
 
 
-class Hub:
+class Hub(Producer):
     """One instance of the hub.
 
     `roles` limits what this instance does (ROLES; None: everything), `queues` which queues its workers take.
@@ -161,7 +159,8 @@ class Hub:
             self.sharing.locks,
             self.sharing.cache,
         )
-        self.registry.add(*system.handlers(_Maintenance(self), retention(configuration)))
+        maintenance = HubMaintenance(self.records, lambda: self.configuration.jobs.dedupe_retention, self.health)
+        self.registry.add(*system.handlers(maintenance, retention(configuration)))
         self.workflows, self.monitor = install(
             catalog, self.database, self.registry, self.engine, self.records, self.clock, self.metrics
         )
@@ -189,16 +188,23 @@ class Hub:
             self.instance,
             self.clock,
         )
+        self.vitals = Health(
+            self.instance,
+            self.clock,
+            database=self.database,
+            sharing=self.sharing,
+            engine=self.engine,
+            supervisor=self.supervisor,
+            scheduler=self.scheduler,
+            recovery=self.recovery,
+            monitor=self.monitor,
+        )
         self._running = AsyncExitStack()
-        self._since = self.clock.monotonic()
         self.addresses: list[str] = []
         self.intake: Intake | None = None
         self.services: ApiServices | None = None
         self.last_edit: Callable[[], object] = lambda: None
         """What came of the last edit of the file, for the API: set by whoever watches it."""
-        self.processes: Callable[[], list[dict[str, Any]]] | None = None
-        """The processes of which this is the first, for /health: set by whoever knows of them."""
-        self.stopping = False
 
     @classmethod
     def from_file(
@@ -222,7 +228,7 @@ class Hub:
 
     async def start(self) -> None:
         """Bring the schema up, open the database, start the workers, open the port."""
-        self.stopping = False
+        self.vitals.stopping = False
         async with AsyncExitStack() as starting:
             await self._migrate()
             await self.database.start()
@@ -269,99 +275,18 @@ class Hub:
 
     async def stop(self) -> None:
         """Stop intake, drain what runs, give back the rest, close. Harmless when never started, and twice."""
-        self.stopping = True
+        self.vitals.stopping = True
         await self._running.aclose()
-
-    # --- use --------------------------------------------------------------------------------------------------------
-
-    async def enqueue(
-        self,
-        handler: str,
-        payload: Any = None,
-        *,
-        metadata: Mapping[str, Any] | None = None,
-        connection: AnyConnection | None = None,
-        **options: Unpack[Options],
-    ) -> str:
-        """Enqueue one job and answer its id once it is durable (with a repeated `dedupe` key: the id of the first).
-
-        With `connection` (a SQLAlchemy connection or session, sync or async) the row is part of the caller's own
-        transaction: it is there when that commits, and not otherwise. Raises Permanent for options that make no sense,
-        DatabaseUnavailable when the database is away.
-        """
-        job = request(self.clock.new_id(), handler, payload, metadata, options)
-        return await self._insert(job, connection)
-
-    async def enqueue_template(
-        self,
-        name: str,
-        payload: Any = None,
-        *,
-        metadata: Mapping[str, Any] | None = None,
-        connection: AnyConnection | None = None,
-        **options: Unpack[Options],
-    ) -> str:
-        """Enqueue a job by a template of the configuration, `payload` merged over its own; otherwise as `enqueue`.
-
-        Raises NotFound for an unknown name.
-        """
-        job = prepared(self.configuration, name, self.clock.new_id(), payload, metadata, options)
-        return await self._insert(job, connection)
-
-    async def start_workflow(
-        self, type: str, context: Mapping[str, Any] | None = None, *, connection: AnyConnection | None = None
-    ) -> str:
-        """Start a workflow and answer its id once it is durable; with `connection` as a part of the caller's own
-        transaction, as `enqueue` does. Raises NotFound for an unknown type, Rejected for a context that cannot be."""
-        return await self.workflows.start(type, context, connection=connection)
-
-    async def enqueue_many(self, jobs: Sequence[NewJob], *, connection: AnyConnection | None = None) -> list[Enqueued]:
-        """Enqueue rows in order, in one transaction (or in the caller's)."""
-        if connection is not None:
-            await enqueue_in(connection, jobs, self.engine.woken)
-            return [Enqueued(job.id) for job in jobs]
-        answers = await self.engine.store.enqueue(jobs)
-        self.engine.woken({job.queue or "" for job in jobs})
-        return answers
-
-    async def _insert(self, job: NewJob, connection: AnyConnection | None) -> str:
-        if connection is not None:
-            await enqueue_in(connection, [job], self.engine.woken)
-            return job.id
-        return (await self.engine.commit.enqueue(job)).id
 
     # --- seen -------------------------------------------------------------------------------------------------------
 
     async def health(self) -> dict[str, Any]:
         """What /health and `hub status` tell of this instance."""
-        reachable = await self.engine.store.reachable()
-        return {
-            "status": "ok" if reachable else "degraded",
-            "version": version(),
-            "instance": self.instance,
-            "uptime_seconds": round(self.clock.monotonic() - self._since, 3),
-            "database": {"dialect": self.database.dialect, "reachable": reachable},
-            "cache": self.sharing.mode.state(),
-            "adapters": {one["name"]: one for one in self.supervisor.view()},
-            "scheduler": self.scheduler.state(),
-            "recovery": self.recovery.state(),
-            "jobs": self.engine.state(),
-            **({"processes": self.processes()} if self.processes is not None else {}),
-        }
+        return await self.vitals.state()
 
     async def unready(self) -> list[str]:
         """Why this instance cannot take work now; empty when it can."""
-        found = ["shutting down"] if self.stopping else []
-        found += self.engine.faults()
-        if self.scheduler.failing:
-            found.append(self.scheduler.failing)
-        if self.monitor.failing:
-            found.append(self.monitor.failing)
-        if self.recovery.failing:
-            found.append(self.recovery.failing)
-        if not await self.engine.store.reachable():
-            found.append("the database is away")
-        return list(dict.fromkeys(found))
+        return await self.vitals.unready()
 
     def schedules_changed(self) -> None:
         """Rows of `jobs` were written by this process: schedulers here and on other instances look at once."""
@@ -385,19 +310,3 @@ class Hub:
                 _log.info("migrated", version=applied.version, name=applied.name)
         else:
             await migrator.require_current(url)
-
-
-class _Maintenance:
-    """See hub.handlers.system.Maintenance."""
-
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-        self.delete_histories = hub.records.delete_histories
-        self.delete_jobs = hub.records.delete_jobs
-        self.retry_failed = hub.records.retry_failed
-
-    async def release_dedupe(self, limit: int) -> int:
-        return await self._hub.records.release_dedupe(self._hub.configuration.jobs.dedupe_retention, limit)
-
-    async def health(self) -> dict[str, Any]:
-        return await self._hub.health()

@@ -56,7 +56,7 @@ class Link:
     async def start(self, hub: Hub, gone: Callable[[], None]) -> None:
         """Speak for `hub`; `gone` is called when the supervisor is no more."""
         if self.number == 0:
-            hub.processes = lambda: self._told.processes
+            hub.vitals.processes = lambda: self._told.processes
         hub.metrics.beside(str(self.number), lambda: self._told.metrics)
         reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=self._descriptor), limit=LONGEST)
         self._tasks = [
