@@ -16,8 +16,8 @@ from hub.resources import migrations_dir
 DUE = 100
 _BEGIN = "2026-03-01T12:00:00Z"
 _SPREAD = {
-    "postgresql": "timestamptz '2026-03-01 12:00:00+00' + (1 + n % {groups}) * interval '1 second'",
-    "sqlite": "strftime('%Y-%m-%dT%H:%M:%fZ', '2026-03-01 12:00:00', '+' || (1 + n % {groups}) || ' seconds')",
+    "postgresql": "timestamptz '2026-03-01 12:00:00+00' + (1 + 37 * n % {groups}) * interval '1 second'",
+    "sqlite": "strftime('%Y-%m-%dT%H:%M:%fZ', '2026-03-01 12:00:00', '+' || (1 + 37 * n % {groups}) || ' seconds')",
 }
 
 

@@ -28,14 +28,19 @@ WITH batch AS MATERIALIZED (
     FROM batch b JOIN due d ON d.id = b.id WHERE b.fireid IS NOT NULL AND d.busy IS NOT TRUE ORDER BY b.firetime
     ON CONFLICT (source, dedupekey) WHERE dedupekey IS NOT NULL DO NOTHING
     RETURNING id, queue
-), made AS (
-    SELECT b.id, count(*)::int AS n, max(b.firetime) AS last FROM batch b JOIN fresh f ON f.id = b.fireid GROUP BY b.id
+), steps AS (
+    -- in one pass: a join of `due` with what was made of it would look through all of that for each row
+    SELECT id, count(fireid)::int AS n, max(firetime) AS last, max(following) AS following, max(lasterror) AS lasterror
+    FROM (SELECT id, NULL AS fireid, NULL::timestamptz AS firetime, following, lasterror FROM due
+          UNION ALL
+          SELECT b.id, b.fireid, b.firetime, NULL, NULL FROM batch b JOIN fresh f ON f.id = b.fireid) each
+    GROUP BY id
 ), moved AS (
-    UPDATE jobs j SET lasterror = d.lasterror, executioncount = j.executioncount + COALESCE(m.n, 0),
-        lastrunat = COALESCE(m.last, j.lastrunat),
-        nextrunat = CASE WHEN j.maxexecutions > 0 AND j.executioncount + COALESCE(m.n, 0) >= j.maxexecutions THEN NULL
-                         ELSE d.following END
-    FROM due d LEFT JOIN made m ON m.id = d.id WHERE j.id = d.id
+    UPDATE jobs j SET lasterror = s.lasterror, executioncount = j.executioncount + s.n,
+        lastrunat = COALESCE(s.last, j.lastrunat),
+        nextrunat = CASE WHEN j.maxexecutions > 0 AND j.executioncount + s.n >= j.maxexecutions THEN NULL
+                         ELSE s.following END
+    FROM steps s WHERE j.id = s.id
     RETURNING j.id, j.executioncount
 )
 SELECT id, executioncount, NULL AS notified FROM moved
