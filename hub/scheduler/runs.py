@@ -126,6 +126,10 @@ class Runs:
                 return
             calls: list[Call] = []
             if interval.crashed(task, crashes):
+                # Tasks that were claimed ahead have lost the same worker: that is one recovery, not several.
+                for id, outcome in (await self.outcomes(interval)).items():
+                    if (behind := interval.find(id)) is not None:
+                        interval.crashed(behind, outcome.crashcount)
                 calls = self._recovering(interval)
             if interval.status != FAILED:
                 interval.begin(task, self._clock.now())

@@ -225,6 +225,26 @@ async def test_recoveries_are_limited_and_the_next_fire_starts_afresh(rig: RigMa
         assert states(progress) == ["completed"] * 2
 
 
+async def test_tasks_claimed_ahead_that_lose_the_same_worker_are_one_recovery(rig: RigMaker) -> None:
+    steps = Steps()
+    steps.gate.clear()
+    async with rig(handlers=steps.handlers) as r:
+        await r.schedule("ahead", [task("a", "hold"), task("b"), task("c")])
+        await r.fire("ahead")
+        await steps.held.wait()
+        row = await r.row("ahead")
+        first, *_ = [each["task_id"] for each in row["interval_progress"]["tasks"]]
+        # As when one process held them all: whether the next attempt or the next look comes first makes no difference.
+        await r.sql("UPDATE queue_jobs SET crashcount = crashcount + 1 WHERE id LIKE :ids", ids=f"{first[:-1]}%")
+        runs = Runs(r.hub.database, SystemClock(), lambda _: None, 3)
+        await runs.begin(About("ahead", row["current_interval_id"], "a"), first, 1)
+        look = await runs.look("ahead")
+        assert not look.finding.interrupted
+        assert (await r.row("ahead"))["interval_progress"]["attempts"] == 1
+        steps.gate.set()
+        assert states(await r.ended("ahead")) == ["completed"] * 3
+
+
 async def test_several_looks_at_once_resume_a_run_once(rig: RigMaker) -> None:
     steps = Steps()
     steps.gate.clear()
