@@ -69,7 +69,7 @@ def changes(old: Configuration, new: Configuration, listeners: Collection[str] =
         pool=_differ(old.jobs, new.jobs, _POOL),
         log=old.log != new.log,
         looked_up=_differ(old, new, _LOOKED_UP)
-        or _disabled(old) != _disabled(new)
+        or _disabled(old, held) != _disabled(new, held)
         or _differ(old.jobs, new.jobs, _JOBS_LOOKED_UP)
         or _differ(old.jobs.recovery, new.jobs.recovery, _RECOVERY_LOOKED_UP),
         held=tuple(held),
@@ -163,5 +163,7 @@ def _enabled(configuration: Configuration) -> Mapping[str, Any]:
     return {name: adapter for name, adapter in configuration.adapters.items() if adapter.enabled}
 
 
-def _disabled(configuration: Configuration) -> Mapping[str, Any]:
-    return {name: adapter for name, adapter in configuration.adapters.items() if not adapter.enabled}
+def _disabled(configuration: Configuration, held: Collection[Path]) -> Mapping[str, Any]:
+    """Those that are off and only shown."""
+    adapters = configuration.adapters.items()
+    return {name: adapter for name, adapter in adapters if not adapter.enabled and ("adapters", name) not in held}
