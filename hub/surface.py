@@ -146,7 +146,9 @@ def open_intake(hub: Served) -> Intake:
     table = compile_routes(hub.configuration, hub.registry)
     limits = PressureLimits(high_water=http.high_water)
     pressure = Pressure(hub.engine.commit, lambda: hub.records.depth(http.high_water + 1), hub.clock, limits)
-    return Intake(table, pressure, hub.clock, max_depth=http.max_depth, metrics=hub.metrics)
+    return Intake(
+        table, pressure, hub.clock, max_depth=http.max_depth, max_payload=http.max_payload, metrics=hub.metrics
+    )
 
 
 def open_services(hub: Served, intake: Intake) -> ApiServices:

@@ -35,7 +35,8 @@ class Accepted(msgspec.Struct, frozen=True, gc=False):
 
 
 class Intake:
-    """`table` may be replaced while messages come in; each message sees one table."""
+    """`table` may be replaced while messages come in; each message sees one table. `max_payload` bounds, in bytes, what
+    comes by anything but HTTP, whose door has a bound of its own."""
 
     def __init__(
         self,
@@ -44,12 +45,14 @@ class Intake:
         clock: Clock,
         *,
         max_depth: int = DEFAULT_DEPTH,
+        max_payload: int | None = None,
         metrics: Metrics | None = None,
     ) -> None:
         self.table = table
         self.pressure = pressure
         self._clock = clock
         self._max_depth = max_depth
+        self._max_payload = max_payload
         self._metrics = metrics or NoMetrics()
 
     def hook(self, name: str) -> Route | None:
@@ -106,7 +109,7 @@ class Intake:
                 continue
             matched = True
             try:
-                received = received or self._receive(message, route.kind)
+                received = received or self._bounded(message, route.kind)
                 if not route.wants(received):
                     continue
                 job = route.job(received, self._clock.new_id())
@@ -153,6 +156,12 @@ class Intake:
     def _wanted(self, route: Route, message: Message) -> NewJob | None:
         received = self._receive(message, route.kind)
         return route.job(received, self._clock.new_id()) if route.wants(received) else None
+
+    def _bounded(self, message: Message, kind: str) -> Received:
+        if self._max_payload is not None and len(message.body) > self._max_payload:
+            size = f"{len(message.body):,} bytes, http.max_payload is {self._max_payload:,}"
+            raise Rejected(f"the payload is too large: {size}", field="payload")
+        return self._receive(message, kind)
 
     def _receive(self, message: Message, kind: str) -> Received:
         return receive(message, self._clock.now(), kind, self._max_depth)
