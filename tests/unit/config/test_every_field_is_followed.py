@@ -149,7 +149,7 @@ def test_put_back_nothing_is_left() -> None:
 
 
 def test_a_secret_is_shown_by_the_reference_it_is_in_force_by() -> None:
-    document = {
+    document: dict[str, Any] = {
         "auth": {"tokens": [{"name": "ci", "role": "viewer", "sha256": "${env:A}"}]},
         "destinations": {"crm": {"url": "https://crm.example", "secret": "${env:ONE}"}},
     }
