@@ -19,16 +19,11 @@ def benchmark(stand: Stand) -> Benchmark:
     total = count * STEPS
 
     def workflows(handler: str) -> Sample:
+        spec = {"workflows": count, "steps": STEPS, "handler_name": handler}
         with stand.fresh("hub") as url:
-            figures = stand.measured(
-                "hub_workflows",
-                total,
-                url=url,
-                workflows=count,
-                steps=STEPS,
-                handler_name=handler,
-                workers=WORKERS[handler],
-            )
+            stand.measured("hub_workflow_starts", count, url=url, **spec)
+            stand.settle(url)
+            figures = stand.measured("hub_workflows", total, url=url, workers=WORKERS[handler], **spec)
             done = stand.value(url, "SELECT count(*) FROM workflow_executions WHERE status = 'completed'")
             steps = stand.value(url, "SELECT count(*) FROM workflow_steps WHERE status = 'completed'")
             ends = stand.value(url, "SELECT count(DISTINCT jobid) FROM job_histories WHERE statusid = 3")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from hub.clock import Clock
+from hub.clock import Clock, backoff
 from hub.errors import HubError, NotFound
 from hub.model import Status
 from hub.ports import Database
@@ -86,7 +86,7 @@ class Monitor:
                 self.failing = f"workflows are not watched: {str(error) or type(error).__name__}"
                 if not isinstance(error, HubError):
                     _log.exception("a look at the workflows failed")
-                await asyncio.sleep(min(5.0, 0.1 * 2**failures) * (0.5 + self._clock.random() / 2))
+                await asyncio.sleep(backoff(0.1, failures, 5.0) * (0.5 + self._clock.random() / 2))
                 continue
             await self._wait()
 

@@ -107,6 +107,8 @@ class Progress:
         """The last one's completion carries the COMMIT; None if its fence was lost."""
         *others, (_, last) = ended
         done = {last.id}
+        ends = {s.id: end for claim, s in ended if (end := finished(claim, s.result, s.duration)) is not None}
+        held = await self.lock(transaction, {end.workflow_id for end in ends.values()})
         if others:
             settings = self._store.settings
             found = await transaction.run(
@@ -116,8 +118,7 @@ class Progress:
                 history_input=settings.history_input,
             )
             done |= {row[0] for row in found}
-        ends = [finished(claim, s.result, s.duration) for claim, s in ended if s.id in done]
-        jobs = await self.advance(transaction, [one for one in ends if one is not None])
+        jobs = await self._advance(transaction, held, [end for id, end in ends.items() if id in done])
         if jobs:  # other instances are told by the commit itself
             await transaction.run(self._enqueue, [astuple(job) for job in jobs], notify=True)
         if not await self._store.complete_in(transaction, last):
@@ -128,14 +129,21 @@ class Progress:
 
     async def advance(self, transaction: JobScope, ends: Sequence[Finished]) -> list[NewJob]:
         """Write what these ends make of their executions; answers the jobs that are to be enqueued with them."""
+        return await self._advance(transaction, await self.lock(transaction, {end.workflow_id for end in ends}), ends)
+
+    async def _advance(
+        self, transaction: JobScope, held: Sequence[Execution], ends: Sequence[Finished]
+    ) -> list[NewJob]:
         by_execution: dict[str, list[Finished]] = {}
         for end in ends:
             by_execution.setdefault(end.workflow_id, []).append(end)
         executions: list[tuple[Any, ...]] = []
         steps: list[rows.StepRow] = []
         jobs: list[NewJob] = []
-        for execution in await self.lock(transaction, by_execution):
-            of_it = by_execution[execution.workflow_id]
+        for execution in held:
+            of_it = by_execution.get(execution.workflow_id)
+            if of_it is None:
+                continue
             definition = await self.definition(execution, transaction)
             if definition is None:
                 continue
