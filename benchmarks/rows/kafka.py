@@ -12,12 +12,13 @@ import itertools
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from benchmarks.figures import Benchmark, Goal, Line, Sample
+from benchmarks.figures import Benchmark, Goal, Line, Measure, Sample
 from benchmarks.roles.hub import PAYLOAD
 from benchmarks.stand import Stand
 from tests.servers import KafkaService
 
 PARTITIONS = 4
+_LEG = 100_000
 _numbers = itertools.count(1)
 
 
@@ -35,26 +36,51 @@ def benchmark(stand: Stand) -> Benchmark:
             assert found >= count if role == "kafka_single" else found == count, f"of {count}: {found} rows"
             return figures
 
+    contestants: dict[str, Measure] = {
+        "hub": lambda: ingest("hub_kafka", messages),
+        "copy": lambda: ingest("kafka_copy", messages),
+        "single": lambda: ingest("kafka_single", few),
+    }
+    lines = [
+        Line(
+            "hub",
+            "hub",
+            "rate",
+            "messages/s",
+            [Goal(at_least=15_000), Goal("aiokafka and COPY"), Goal("aiokafka and one INSERT each")],
+        ),
+        Line("aiokafka and COPY", "copy", "rate", "messages/s"),
+        Line("aiokafka and one INSERT each", "single", "rate", "messages/s"),
+    ]
+    if marathon := stand.sizes.marathon:
+        contestants["marathon"] = lambda: _marathon(stand, marathon)
+        title = f"hub, growth over {marathon:,} messages worked on"
+        lines.append(Line(title, "marathon", "growth", "MB", [Goal(at_most=5)]))
     return Benchmark(
         name="kafka",
         title=f"Kafka into committed rows, {messages:,} messages",
-        contestants={
-            "hub": lambda: ingest("hub_kafka", messages),
-            "copy": lambda: ingest("kafka_copy", messages),
-            "single": lambda: ingest("kafka_single", few),
-        },
-        lines=[
-            Line(
-                "hub",
-                "hub",
-                "rate",
-                "messages/s",
-                [Goal(at_least=15_000), Goal("aiokafka and COPY"), Goal("aiokafka and one INSERT each")],
-            ),
-            Line("aiokafka and COPY", "copy", "rate", "messages/s"),
-            Line("aiokafka and one INSERT each", "single", "rate", "messages/s"),
-        ],
+        contestants=contestants,
+        lines=lines,
+        once=frozenset(("marathon",)),
     )
+
+
+def _marathon(stand: Stand, messages: int) -> Sample:
+    """From the second hundred thousand to the last, when every cache is warm, with retention at work."""
+    log = _Log(stand, messages)
+    broker = log.filled()
+    given = {"broker": broker.bootstrap, "topic": log.topic, "group": "marathon", "count": messages, "leg": _LEG}
+    with stand.fresh("hub") as url, stand.child("hub_kafka", url=url, **given) as child:
+        child.go()
+        answer = child.answer()
+        completed = stand.value(url, "SELECT count(*) FROM queue_jobs WHERE statusid <> 3")
+        assert completed == 0, f"{completed} jobs are not completed"
+    legs = answer["legs"]
+    return {
+        "rate": messages / answer["seconds"],
+        "growth": legs[-1] - legs[1],
+        **{f"leg {n}": mb for n, mb in enumerate(legs, 1)},
+    }
 
 
 class _Log:
