@@ -155,6 +155,7 @@ def engine_settings(
             name: HandlerLimit(Limit(one.concurrency, one.rate), one.key) for name, one in jobs.limits.items()
         },
         work=work and jobs.enabled,
+        enabled=jobs.enabled,
     )
 
 

@@ -64,6 +64,7 @@ class Attempt:
         "leased",
         "note",
         "outbound",
+        "reason",
         "share",
         "started",
         "stepless",
@@ -80,6 +81,7 @@ class Attempt:
         self.deadline: float | None = None
         self.timeout = 0.0
         self.stop: Stop | None = None
+        self.reason: str | None = None
         self.after: asyncio.Future[None] | None = None
         self.outbound: list[NewJob] | None = None
         self.share: float | None = None
@@ -183,6 +185,12 @@ class Attempt:
             self.stop = reason
         if self._task is not None:
             self._cancel()
+
+    def cancel(self, reason: str) -> None:
+        """Tell the handler to end as cancelled for this reason."""
+        if self.stop is None:
+            self.reason = reason
+        self.halt(Stop.CANCEL)
 
     def renew_run(self, host: Host | None = None) -> None:
         """Forget what a re-run of the same attempt must not inherit; `host`: who runs it from now on."""

@@ -16,7 +16,7 @@ from hub.model import Status
 from hub.ports import Channels, Database, Locks
 from hub.ports.limits import States
 from hub.queue.admission import Admission
-from hub.queue.attempt import Held, Stop
+from hub.queue.attempt import Held
 from hub.queue.claims import StoreSettings
 from hub.queue.executor import Executor, ExecutorSettings
 from hub.queue.group_commit import GroupCommit
@@ -35,7 +35,8 @@ from hub.telemetry.metrics import Metrics
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`work`: whether jobs are run here; intake works either way."""
+    """`work`: whether jobs are run here; intake works either way. `enabled`: whether jobs are to be run at all; an
+    instance whose role is another one is no worse for not running them."""
 
     store: StoreSettings
     pool: PoolSettings
@@ -44,6 +45,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     queue_limits: Mapping[str, Limit] = {}
     handler_limits: Mapping[str, HandlerLimit] = {}
     work: bool = True
+    enabled: bool = True
 
 
 class Shared(msgspec.Struct, frozen=True):
@@ -127,7 +129,7 @@ class Engine:
         or has ended. One that runs here is told at once, even while its transaction keeps every writer out."""
         attempt = self._held.get(job_id)
         if attempt is not None and attempt.started:
-            attempt.halt(Stop.CANCEL)
+            attempt.cancel(reason)
             return Status.PROCESSING
         became = await self.store.cancel(job_id, reason=reason, actor=actor)
         if became is Status.PROCESSING and self._channels is not None:
@@ -167,7 +169,7 @@ class Engine:
     def faults(self) -> list[str]:
         """Why this process cannot take or run work now; empty when it can."""
         found = []
-        if not self._settings.work:
+        if not self._settings.enabled:
             found.append("jobs are disabled (jobs.enabled is false)")
         if self.pool.away or self.settler.away:
             found.append("the database is away")

@@ -30,6 +30,8 @@ from hub.transitions import Cancelled, Completed, Failed, Outcome, Returned, Rul
 _log = logging.getLogger("hub.queue")
 
 _RERUNS = 3
+_NAMES = 1000
+"""So many unknown handlers are named in the log."""
 
 
 class ExecutorSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +61,7 @@ class Executor:
         self._settings = settings
         self.endings = Endings(database, clock, Rules(unknown_handler_after=settings.unknown_handler_after))
         self.steps = Steps(database)
+        self._unknown: set[str] = set()
 
     async def execute(self, attempt: Attempt) -> bool:
         """Run an attempt to its end; True if the next job of its ordering key may start."""
@@ -125,6 +128,15 @@ class Executor:
             attempt.stepless = entry.grouped
         return entry
 
+    def _nobody(self, handler: str) -> Unknown:
+        """Said once for each name: its jobs come back every half minute, and rows may name anything."""
+        found = Unknown(f"no handler {handler!r} is registered here")
+        if handler not in self._unknown and len(self._unknown) < _NAMES:
+            self._unknown.add(handler)
+            after = self._settings.unknown_handler_after
+            _log.warning("%s: its jobs wait for an instance that has it, and are Failed after %g s", found.error, after)
+        return found
+
     # --- processed --------------------------------------------------------------------------------------------------
 
     async def process(self, entry: Entry | None, attempt: Attempt, watch: Callable[[], None] | None = None) -> Recorded:
@@ -133,7 +145,7 @@ class Executor:
         if attempt.halted():
             return self.endings.stopped(attempt)
         if entry is None:
-            return Unknown(f"no handler {claim.handler!r} is registered here")
+            return self._nobody(claim.handler)
         try:
             result = await Drive(entry.call(Job(claim, attempt, self._clock)), attempt.suspended, watch)
             outcome: Recorded = Completed(entry.encode_result(result))

@@ -154,13 +154,15 @@ async def test_the_rows_own_timeout_is_the_narrower_word(rig: RigMaker) -> None:
         assert "timeout of 0.05 s" in row["lasterror"]
 
 
-async def test_an_unknown_handler_waits_and_uses_no_attempt(rig: RigMaker) -> None:
+async def test_an_unknown_handler_waits_and_uses_no_attempt(rig: RigMaker, caplog: pytest.LogCaptureFixture) -> None:
     @handler("known")
     async def known() -> None: ...
 
     async with rig(known) as r:
         job = await r.enqueue("not.deployed.yet")
         row = await r.until(job, 1)
+        await r.until(await r.enqueue("not.deployed.yet"), 1)
+        assert [record.levelname for record in caplog.records if "not.deployed.yet" in record.message] == ["WARNING"]
         assert (row["statusid"], row["retrycount"]) == (1, 0)
         assert "not.deployed.yet" in row["lasterror"]
         assert row["unknownsince"] is not None

@@ -215,8 +215,9 @@ async def test_a_running_job_is_stopped_and_its_effects_undone(rig: RigMaker) ->
         job = await r.enqueue("long")
         await begun.wait()
         assert await r.engine.cancel(job, reason="not needed", actor="somebody") == 2
-        assert (await r.until(job))["statusid"] == 6
-        assert [h["statusid"] for h in await r.histories(job)] == [6]
+        row = await r.until(job)
+        assert (row["statusid"], row["lasterror"]) == (6, "not needed")
+        assert [(h["statusid"], h["result"]) for h in await r.histories(job)] == [(6, "not needed")]
         assert await r.sql("SELECT msg FROM effects") == []
 
 
