@@ -28,6 +28,8 @@ SOCKETS = {"live": "signalr", "browser": "socketio"}
 Send = Callable[[str, Ledger, int, Sequence[str]], Coroutine[Any, Any, None]]
 Plan = tuple[Point | None, int]
 """Where a hub is killed, and at which passing; with None it is not."""
+Beside = Callable[[], Coroutine[Any, Any, None]]
+"""What happens to others in each hub's life, before its trap is set."""
 
 
 class Door:
@@ -42,9 +44,11 @@ class Door:
         self.configuration = folder / "configuration.json"
         self.configuration.write_text(json.dumps(_configuration(campaign, port)))
 
-    def hub(self, *, point: Point | None = None, at: int = 1, control: Sequence[Control] = ()) -> Victim:
+    def hub(
+        self, *, point: Point | None = None, at: int = 1, control: Sequence[Control] = (), waits: bool = False
+    ) -> Victim:
         """One process of it."""
-        return self.campaign.victim(point=point, at=at, control=control, hub=self.configuration)
+        return self.campaign.victim(point=point, at=at, control=control, hub=self.configuration, waits=waits)
 
     def random_plans(self, points: Sequence[Point], *, kills: int, a_life: int) -> Iterator[Plan]:
         """One of the points after another, each at a random passing among `a_life` messages; in the end none."""
@@ -52,12 +56,17 @@ class Door:
             yield point, self.campaign.random.randint(1, max(6, a_life // AT_ONCE) if point in GROUPED else a_life)
         yield None, 1
 
-    async def run(self, messages: int, plans: Iterable[Plan], *, control: Sequence[Control] = ()) -> Tally:
+    async def run(
+        self, messages: int, plans: Iterable[Plan], *, control: Sequence[Control] = (), beside: Beside | None = None
+    ) -> Tally:
         """Until every message is accepted and every job has ended; the oracle's verdict."""
         sending = asyncio.create_task(self._send(self.address, self.campaign.ledger, messages, list(ROUTES)))
         try:
             for point, at in plans:
-                with self.hub(point=point, at=at, control=control) as hub:
+                with self.hub(point=point, at=at, control=control, waits=beside is not None) as hub:
+                    if beside is not None:
+                        await beside()
+                        hub.arm()
                     await self._until_dead_or_done(hub, sending)
                     if hub.alive and not hub.landed:
                         await asyncio.to_thread(self.campaign.expect_orderly_end, hub)

@@ -32,3 +32,8 @@ async def test_killed_while_clients_invoke(door: Door) -> None:
 async def test_without_its_dedupe_key_an_invocation_said_again_is_done_twice(door: Door) -> None:
     tally = await door.run(150, [(Point.BEFORE_ANSWER, 20), (None, 1)], control=[Control.NO_DEDUPE])
     assert tally.verdict.duplicates, str(tally)
+
+
+async def test_a_completion_before_the_commit_loses_messages(door: Door) -> None:
+    tally = await door.run(200, [(Point.BEFORE_ACCEPT, 5), (None, 1)], control=[Control.ANSWER_FIRST])
+    assert tally.verdict.lost, str(tally)

@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 
 from hub.clock import Clock
 from hub.db.postgresql.connections import Connections, connect, connect_arguments, execute
-from hub.db.postgresql.faults import translate
+from hub.db.postgresql.faults import DRIVER_ERRORS, translate
 from hub.db.postgresql.job import PostgresJobTransaction
 from hub.db.postgresql.listener import Listener
 from hub.db.postgresql.slots import JobSlots
@@ -115,9 +115,7 @@ class PostgresDatabase:
 
     def diagnose(self, error: BaseException) -> HubError | None:
         # A handler's own OSError, from a partner it called, is not the database's.
-        return (
-            translate(error) if isinstance(error, DBAPIError | asyncpg.PostgresError | asyncpg.InterfaceError) else None
-        )
+        return translate(error) if isinstance(error, (DBAPIError, asyncpg.PostgresError, *DRIVER_ERRORS)) else None
 
     def _make_engine(self, **options: Any) -> AsyncEngine:
         arguments = connect_arguments(self._address, self._settings)

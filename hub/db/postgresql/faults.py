@@ -19,6 +19,9 @@ _AWAY = frozenset(("08", "53", "57", "58"))
 _AWAY_STATES = frozenset(("25006", "25P03"))
 QUERY_CANCELLED = "57014"
 DIVISION_BY_ZERO = "22012"
+DRIVER_ERRORS = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises by itself. The second also where the server said good-bye to a connection that was idle, and the
+next statement finds it in that state."""
 UNKNOWN_PREPARED_STATEMENT = "26000"
 
 
@@ -36,7 +39,7 @@ def translate(error: BaseException) -> HubError | None:
     if state is not None:
         return _from_state(state, str(error).splitlines()[0])
     for candidate in _chain(error):
-        if isinstance(candidate, asyncpg.InterfaceError | ConnectionError | OSError | asyncio.TimeoutError | EOFError):
+        if isinstance(candidate, (*DRIVER_ERRORS, ConnectionError, OSError, asyncio.TimeoutError, EOFError)):
             if isinstance(candidate, asyncpg.DataError):
                 return Rejected(str(candidate))
             return DatabaseUnavailable(f"no answer from PostgreSQL: {candidate or type(candidate).__name__}")

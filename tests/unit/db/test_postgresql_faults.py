@@ -1,0 +1,36 @@
+"""What an error of PostgreSQL or of its driver means to the hub."""
+
+import asyncpg
+import pytest
+
+from hub.db.postgresql.faults import translate
+from hub.errors import AlreadyExists, DatabaseUnavailable, HubError, Rejected, TransactionConflict
+
+
+def server_error(state: str) -> BaseException:
+    """As the driver makes it of the server's answer."""
+    made: BaseException = asyncpg.PostgresError.new({"C": state, "M": "why", "S": "ERROR"})
+    return made
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (server_error("57P01"), DatabaseUnavailable),  # terminated by the administrator
+        (server_error("57P03"), DatabaseUnavailable),  # shutting down, or starting up
+        (asyncpg.ConnectionDoesNotExistError("closed in the middle of operation"), DatabaseUnavailable),
+        (asyncpg.InterfaceError("the connection is closed"), DatabaseUnavailable),
+        # A connection that heard the good-bye while it was idle, at the next statement.
+        (asyncpg.InternalClientError("cannot switch to state 12"), DatabaseUnavailable),
+        (ConnectionRefusedError(), DatabaseUnavailable),
+        (server_error("40P01"), TransactionConflict),
+        (server_error("23505"), AlreadyExists),
+        (server_error("22021"), Rejected),
+        (server_error("57014"), None),
+        (server_error("42601"), None),
+        (ValueError("a bug"), None),
+    ],
+)
+def test_an_error_is_told_in_the_hubs_words(error: BaseException, kind: type[HubError] | None) -> None:
+    found = translate(error)
+    assert type(found) is (kind or type(None))
