@@ -71,15 +71,17 @@ def handlers(
 
     @handler("system.cleanup.histories", timeout=3600)
     async def cleanup_histories(payload: RetentionPayload | None, job: Job) -> dict[str, int]:
-        """Delete histories past their retention, and forget dedupe keys past theirs."""
-        days = _days(payload.histories if payload else None, standard.histories)
-        histories = await _in_batches(job, "histories", lambda: maintenance.delete_histories(days, batch), batch)
+        """What every hub runs at night: `system.cleanup.monthly`, and dedupe keys past their retention."""
+        deleted = await delete(payload, job)
         keys = await _in_batches(job, "dedupe keys", lambda: maintenance.release_dedupe(batch), batch)
-        return {"histories": histories, "dedupe_keys": keys}
+        return {**deleted, "dedupe_keys": keys}
 
     @handler("system.cleanup.monthly", timeout=3600)
     async def cleanup_monthly(payload: RetentionPayload | None, job: Job) -> dict[str, int]:
         """Delete histories and finished jobs past their retention."""
+        return await delete(payload, job)
+
+    async def delete(payload: RetentionPayload | None, job: Job) -> dict[str, int]:
         days = _days(payload.histories if payload else None, standard.histories)
         histories = await _in_batches(job, "histories", lambda: maintenance.delete_histories(days, batch), batch)
         days_of_jobs = _days(payload.jobs if payload else None, standard.jobs)

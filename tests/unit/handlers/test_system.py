@@ -65,8 +65,8 @@ def test_the_documents_names_are_there() -> None:
 
 async def test_histories_are_deleted_in_small_batches_until_none_is_left(hub: Hub) -> None:
     store = Store(250)
-    assert await run(hub, store, "system.cleanup.histories") == {"histories": 250, "dedupe_keys": 0}
-    assert store.asked == [*[("histories", 90.0, 100)] * 3, ("dedupe", 100)]
+    assert await run(hub, store, "system.cleanup.histories") == {"histories": 250, "jobs": 0, "dedupe_keys": 0}
+    assert store.asked == [*[("histories", 90.0, 100)] * 3, ("jobs", 90.0, 100), ("dedupe", 100)]
     shares = [share for share, note in hub.attempt.said if note.endswith("histories")]
     assert shares == sorted(shares)
     assert "250 histories" in [note for _, note in hub.attempt.said]
