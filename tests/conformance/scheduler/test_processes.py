@@ -15,7 +15,6 @@ import pytest
 from tests.conformance.scheduler import victim
 from tests.conformance.scheduler.rig import START, Rig
 
-pytestmark = pytest.mark.postgres
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -41,10 +40,18 @@ async def start(url: str) -> asyncio.subprocess.Process:
     return process
 
 
+@pytest.fixture(params=["postgresql", "mariadb"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Of each kind that several processes may share."""
+    url: str = request.getfixturevalue({"postgresql": "postgres_url"}.get(request.param, f"{request.param}_url"))
+    return url
+
+
 @pytest.mark.parametrize("count", [2, 3])
-async def test_each_time_exactly_once(count: int, postgres_rig: Rig) -> None:
-    rig, dice = postgres_rig, random.Random(count)
-    await rig.sql("CREATE TABLE test_clock (now timestamptz)")
+async def test_each_time_exactly_once(count: int, rig: Rig) -> None:
+    dice = random.Random(count)
+    kind = "timestamptz" if rig.database.dialect == "postgresql" else "datetime(6)"
+    await rig.sql(f"CREATE TABLE test_clock (now {kind})")
     await rig.sql("INSERT INTO test_clock VALUES (:now)", now=rig.now)
     jobs = [await rig.add(f"j{number}", cronexpression="* * * * *", misfire="all") for number in range(20)]
     await rig.add("skipping", cronexpression="* * * * *", misfire="skip")

@@ -9,17 +9,20 @@ from hub.clock import SystemClock
 from hub.db.engine import open_database
 from hub.db.probe import open_probe
 from hub.db.statement import compile_statement
+from hub.scheduler.definition import instant
 from hub.scheduler.scheduler import Scheduler, SchedulerSettings
 
-CLOCK = compile_statement("clock", "SELECT now FROM test_clock", positional=True)
+CLOCK = "SELECT now FROM test_clock"
 
 
 async def run(url: str) -> None:
     database = open_database(url)
     await database.start()
+    clock = compile_statement("clock", CLOCK, positional=database.dialect == "postgresql")
 
     async def now() -> datetime:
-        at: datetime = (await database.read(CLOCK))[0]["now"]
+        at = instant((await database.read(clock))[0]["now"])
+        assert at is not None
         return at
 
     def woken(_: Iterable[str]) -> None:
