@@ -57,6 +57,12 @@ class SystemClock:
         return uuid7_text(ticks, self._random.getrandbits(62))
 
 
+def backoff(first: float, failures: int, longest: float) -> float:
+    """Seconds to wait after so many failures in a row, before jitter: `first` doubled with each, up to `longest`."""
+    # Bounded before it is raised: an outage of hours counts thousands of failures, and no float holds 2 ** 1024.
+    return min(longest, first * 2.0 ** min(failures, 60))
+
+
 def uuid7_text(ticks: int, noise: int) -> str:
     """The UUIDv7 of `ticks` (1/4096 ms since 1970) and 62 bits of noise."""
     text = f"{(ticks >> 12 << 16) | 0x7000 | (ticks & 0xFFF):016x}{(1 << 63) | noise:016x}"

@@ -14,7 +14,7 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from hub.cache.redis import RedisCache, connect, disconnect
-from hub.clock import Clock
+from hub.clock import Clock, backoff
 
 _log = logging.getLogger("hub.cache")
 
@@ -81,7 +81,7 @@ class RedisBackplane:
             finally:
                 self._listening.clear()
                 await disconnect(client, self._cache.timeout)
-            await asyncio.sleep(min(_SLOWEST, 0.1 * 2**failures) * (0.5 + self._clock.random() / 2))
+            await asyncio.sleep(backoff(0.1, failures, _SLOWEST) * (0.5 + self._clock.random() / 2))
 
     async def _hear(self, connection: PubSub) -> None:
         while True:

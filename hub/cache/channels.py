@@ -14,7 +14,7 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from hub.cache.redis import RedisCache, connect, disconnect
-from hub.clock import Clock
+from hub.clock import Clock, backoff
 from hub.errors import CacheUnavailable
 
 _log = logging.getLogger("hub.cache")
@@ -90,7 +90,7 @@ class RedisChannels:
                 _log.debug("notifications through the cache paused: %s", error)
             finally:
                 await disconnect(client, self._cache.timeout)
-            await asyncio.sleep(min(_SLOWEST, 0.1 * 2**failures) * (0.5 + self._clock.random() / 2))
+            await asyncio.sleep(backoff(0.1, failures, _SLOWEST) * (0.5 + self._clock.random() / 2))
 
     async def _hear(self, connection: PubSub) -> None:
         while True:

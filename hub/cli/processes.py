@@ -20,6 +20,7 @@ from typing import Any, Final
 import msgspec
 
 from hub.cli.link import LONGEST, Report, Told, line_of
+from hub.clock import backoff
 from hub.config import Configuration
 from hub.telemetry import get_logger
 
@@ -114,7 +115,7 @@ class Supervisor:
                 return
             lived = loop.time() - since
             short_lives = 0 if lived >= _STEADY else short_lives + 1
-            delay = min(_LONGEST, _FIRST * 2.0 ** (short_lives - 1)) if short_lives else 0.0
+            delay = backoff(_FIRST, short_lives - 1, _LONGEST) if short_lives else 0.0
             process.restarts += 1
             _log.error(
                 "a process has ended and is started again",

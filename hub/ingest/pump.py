@@ -13,7 +13,7 @@ from typing import TypeGuard, TypeVar
 
 import msgspec
 
-from hub.clock import Clock
+from hub.clock import Clock, backoff
 from hub.errors import DatabaseUnavailable, Saturated, TransactionConflict, Transient
 from hub.ingest.inbox import Batch, Behind, Inbox, Taken
 from hub.ingest.lease import Lease
@@ -262,7 +262,7 @@ class Pump:
 
     def _delay(self, attempts: int) -> float:
         """Full jitter under a bound that doubles."""
-        bound = min(self._settings.longest, self._settings.backoff * 2.0 ** min(attempts, 30))
+        bound = backoff(self._settings.backoff, attempts, self._settings.longest)
         return bound * self._clock.random()
 
     async def _rest(self, seconds: float) -> None:

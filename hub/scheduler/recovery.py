@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from hub.clock import Clock
+from hub.clock import Clock, backoff
 from hub.errors import HubError
 from hub.handlers.registry import Registry
 from hub.ports import Database
@@ -177,7 +177,7 @@ class Recovery:
                 self.failing = f"runs are not recovered: {str(error) or type(error).__name__}"
                 if not isinstance(error, HubError):
                     _log.exception("a look at the runs of tasks failed")
-                await asyncio.sleep(min(5.0, 0.1 * 2**failures) * (0.5 + self._clock.random() / 2))
+                await asyncio.sleep(backoff(0.1, failures, 5.0) * (0.5 + self._clock.random() / 2))
                 continue
             await self._wait()
 

@@ -13,7 +13,7 @@ from datetime import datetime
 
 import msgspec
 
-from hub.clock import Clock
+from hub.clock import Clock, backoff
 from hub.db.probe import Probe
 from hub.errors import HubError, Rejected
 from hub.ports import Database
@@ -145,7 +145,7 @@ class Scheduler:
                     _log.exception("a tick of the scheduler failed")
                 elif failures == 1:
                     _log.warning("schedules pause: %s", error)
-                await asyncio.sleep(min(5.0, 0.1 * 2**failures) * (0.5 + self._clock.random() / 2))
+                await asyncio.sleep(backoff(0.1, failures, 5.0) * (0.5 + self._clock.random() / 2))
                 continue
             await self._wait(pause)
 

@@ -3,7 +3,9 @@
 import uuid
 from datetime import UTC, datetime, timedelta
 
-from hub.clock import SystemClock
+import pytest
+
+from hub.clock import SystemClock, backoff
 
 
 def test_ids_are_uuids_of_version_7_that_ascend() -> None:
@@ -18,3 +20,8 @@ def test_ids_are_uuids_of_version_7_that_ascend() -> None:
 
 def test_random_numbers_of_a_seed_repeat() -> None:
     assert [SystemClock(7).random() for _ in range(3)] == [SystemClock(7).random()] * 3
+
+
+@pytest.mark.parametrize(("failures", "seconds"), [(0, 0.1), (1, 0.2), (5, 3.2), (6, 5.0), (1024, 5.0), (100_000, 5.0)])
+def test_pauses_double_up_to_a_bound_however_long_an_outage_lasts(failures: int, seconds: float) -> None:
+    assert backoff(0.1, failures, 5.0) == pytest.approx(seconds)

@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncpg
 
-from hub.clock import Clock
+from hub.clock import Clock, backoff
 from hub.db.postgresql.connections import connect
 from hub.db.settings import DatabaseSettings
 from hub.db.url import Address
@@ -59,7 +59,7 @@ class Listener:
                 failures += 1
                 if failures == 1:
                     _log.warning("notifications paused: %s", error)
-                await asyncio.sleep(min(30.0, 0.2 * 2**failures) * (0.5 + self._clock.random() / 2))
+                await asyncio.sleep(backoff(0.2, failures, 30.0) * (0.5 + self._clock.random() / 2))
                 continue
             lost = asyncio.Event()
             try:
