@@ -2,9 +2,6 @@
 
 Invariant: a connection is used once. When it is lost its `fault` is set, everything that waited for an answer of it
 fails, and the next one is another object: so packet ids, which brokers use again, are never taken for those of before.
-
-paho is driven by the loop's readers and writers instead of its thread. A thread would wait in select(), which fails in
-a process with more than 1,024 open files, and could not stop reading from a broker that sends more than it may.
 """
 
 from __future__ import annotations
@@ -23,17 +20,15 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from hub.adapters.mqtt import refusals
-from hub.adapters.mqtt.client import Client, Receive, dial, make_client, shut
+from hub.adapters.mqtt.client import Receive, dial, make_client, shut
 from hub.adapters.mqtt.packets import Arrived
 from hub.adapters.mqtt.settings import MqttSettings
+from hub.adapters.mqtt.wire import Wire
 from hub.errors import HubError, Permanent, Transient
 
 CONNECT_TIMEOUT = 10.0
 ANSWER_TIMEOUT = 30.0
 CLOSE_TIMEOUT = 2.0
-_TURN = 64
-"""Packets read before the loop gets on with something else."""
-_PINGREQ, _DISCONNECT = b"\xc0\x00", b"\xe0\x00"
 
 Answer = asyncio.Future[list[ReasonCode]]
 """The broker's reason codes; fails with Transient when the connection is lost before they come."""
@@ -59,13 +54,9 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._waiting: dict[int, Answer] = {}
         self._granted: asyncio.Future[Granted] = self._loop.create_future()
-        self._written = asyncio.Event()
-        self._fd: int | None = None
-        self._paused = False
-        self._progress = 0
-        self._heard = self._loop.time()
-        self._ticking: asyncio.TimerHandle | None = None
-        self._client = self._make_client()
+        self._client = make_client(settings, client_id, session=receive is not None)
+        self._wire = Wire(self._client, self._over, self._lose)
+        self._listen()
 
     # --- its life ---------------------------------------------------------------------------------------------------
 
@@ -73,7 +64,8 @@ class Connection:
         """Connect, and wait for the broker's consent. Raises Transient and Permanent; nothing is left open then."""
         try:
             await dial(self._client, self._settings, CONNECT_TIMEOUT, session=self._receive is not None)
-            self._attach()
+            if not self._wire.attach():
+                raise refusals.unanswered(self._settings)
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 return await self._granted
         except TimeoutError as error:
@@ -94,16 +86,9 @@ class Connection:
         """Say good-bye after all that is still to be written, as far as that goes in a moment. Raises nothing."""
         if self.fault is not None:
             return
-        sock = self._client.socket()
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT):
-                while self._client.want_write() and self._fd is not None:
-                    self._written.clear()
-                    await self._written.wait()
-                if self._fd is not None and sock is not None:
-                    sock.send(_DISCONNECT)
-                    # Closed with bytes unread, a socket takes back what the other side has not read either.
-                    await self._drain(sock)
+                await self._wire.farewell()
         except (OSError, TimeoutError):
             pass  # it is gone, or will not read; either way there is nobody to say good-bye to
         finally:
@@ -157,143 +142,41 @@ class Connection:
     def check(self) -> None:
         """Raises Transient when the connection is lost, or the broker silent for longer than `keepalive`."""
         self._must_live()
-        silent = self._loop.time() - self._heard
-        if not self._paused and silent > self._client.keepalive:
+        silent = self._loop.time() - self._wire.heard
+        if not self._wire.paused and silent > self._client.keepalive:
             raise self._ended(Transient(f"nothing heard from {self._settings.address.text} for {silent:.0f} s"))
-        self._ping()
+        self._wire.ping()
 
     # --- back-pressure ----------------------------------------------------------------------------------------------
 
     def pause(self) -> None:
         """Read nothing more for now; the broker is told that we live all the same."""
-        if not self._paused and self._fd is not None:
-            self._paused = True
-            self._loop.remove_reader(self._fd)
+        self._wire.pause()
 
     def resume(self) -> None:
-        if self._paused and self._fd is not None:
-            self._paused = False
-            self._heard = self._loop.time()
-            self._loop.add_reader(self._fd, self._readable)
-            self._loop.call_soon(self._readable)  # TLS may have read ahead of the socket
+        self._wire.resume()
 
-    # --- making it --------------------------------------------------------------------------------------------------
+    # --- paho's side ------------------------------------------------------------------------------------------------
 
-    def _make_client(self) -> Client:
-        client = make_client(self._settings, self.client_id, session=self._receive is not None)
+    def _listen(self) -> None:
+        client, wire = self._client, self._wire
         client.receive = self._received
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
         client.on_subscribe = client.on_unsubscribe = self._on_answer
-        client.on_socket_close = lambda *_: self._detach()
-        client.on_socket_register_write = lambda *_: self._want_write(True)
-        client.on_socket_unregister_write = lambda *_: self._want_write(False)
-        return client
-
-    def _attach(self) -> None:
-        sock = self._client.socket()
-        if sock is None:
-            raise refusals.unanswered(self._settings)
-        self._fd = sock.fileno()
-        self._heard = self._loop.time()
-        self._loop.add_reader(self._fd, self._readable)
-        self._want_write(True)
-        self._tick()
-
-    # --- the loop's side --------------------------------------------------------------------------------------------
-
-    def _readable(self) -> None:
-        if not self._reads():
-            return
-        self._heard = self._loop.time()
-        for _ in range(_TURN):
-            before = self._progress
-            self._drive(self._client.loop_read)
-            if self._progress == before or not self._reads():
-                break
-        pending = getattr(self._client.socket(), "pending", None)  # only TLS reads ahead
-        if pending is not None and self._reads() and pending() > 0:
-            self._loop.call_soon(self._readable)
-
-    def _reads(self) -> bool:
-        return self._fd is not None and not self._paused
-
-    def _writable(self) -> None:
-        self._drive(self._client.loop_write)
-        if not self._client.want_write():
-            self._written.set()
-
-    def _drive(self, step: Callable[[], MQTTErrorCode]) -> None:
-        try:
-            code = step()
-        except Exception as error:  # whatever a broker has sent to bring this about, the hub goes on
-            self._lose(f"{type(error).__name__}: {error}")
-            return
-        if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
-            self._ended(refusals.ended(None, False, self._settings, self.client_id))
-
-    def _want_write(self, wanted: bool) -> None:
-        if self._fd is None:
-            return  # still dialling, in another thread
-        if wanted:
-            self._loop.add_writer(self._fd, self._writable)
-        else:
-            self._loop.remove_writer(self._fd)
-
-    def _detach(self) -> None:
-        if self._fd is not None:
-            self._loop.remove_reader(self._fd)
-            self._loop.remove_writer(self._fd)
-            self._fd = None
-        if self._ticking is not None:
-            self._ticking.cancel()
-        self._written.set()
-
-    def _tick(self) -> None:
-        self._ping()
-        self._ticking = self._loop.call_later(self._client.keepalive / 3, self._tick)
-
-    def _ping(self) -> None:
-        """Written here and not by paho, whose own watch ends a connection that is not read for a while."""
-        sock = self._client.socket()
-        if not self._granted.done() or self._fd is None or sock is None or self._client.want_write():
-            return
-        try:
-            sock.send(_PINGREQ)
-        except (BlockingIOError, InterruptedError):
-            return  # what fills the socket says that we live
-        except OSError as error:
-            self._lose(str(error))
-
-    async def _drain(self, sock: Any) -> None:
-        """Read on until the broker has closed its side; what comes is thrown away, and comes again."""
-        ended: asyncio.Future[None] = self._loop.create_future()
-
-        def readable() -> None:
-            try:
-                while sock.recv(65_536):
-                    pass
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError:
-                pass  # as good an end as any
-            if not ended.done():
-                ended.set_result(None)
-
-        if self._fd is not None:
-            self._loop.add_reader(self._fd, readable)
-            await ended
-
-    # --- paho's side ------------------------------------------------------------------------------------------------
+        client.on_socket_close = lambda *_: wire.detach()
+        client.on_socket_register_write = lambda *_: wire.want_write(True)
+        client.on_socket_unregister_write = lambda *_: wire.want_write(False)
 
     def _on_connect(self, _: PahoClient, __: Any, flags: ConnectFlags, reason: ReasonCode, said: Any) -> None:
-        self._progress += 1
+        self._wire.progress += 1
         if self._granted.done():
             return
         if reason.is_failure:
             self._granted.set_exception(refusals.connecting(reason, self._settings, self.client_id))
             return
+        self._wire.greeted = True
         maximum = getattr(said, "ReceiveMaximum", 65_535)
         self._granted.set_result(Granted(flags.session_present, maximum, getattr(said, "MaximumPacketSize", None)))
 
@@ -308,7 +191,7 @@ class Connection:
         self._answered(mid, reasons)
 
     def _received(self, arrived: Arrived) -> None:
-        self._progress += 1
+        self._wire.progress += 1
         if self._receive is not None:
             self._receive(arrived)
 
@@ -316,13 +199,13 @@ class Connection:
 
     def _expect(self, mid: int | None) -> Answer:
         if mid is None:
-            raise self._ended(refusals.ended(None, False, self._settings, self.client_id))
+            raise self._over()
         answer: Answer = self._loop.create_future()
         self._waiting[mid] = answer
         return answer
 
     def _answered(self, mid: int, reasons: list[ReasonCode]) -> None:
-        self._progress += 1
+        self._wire.progress += 1
         answer = self._waiting.pop(mid, None)
         if answer is not None and not answer.done():
             answer.set_result(reasons)
@@ -333,6 +216,10 @@ class Connection:
 
     # --- the end ----------------------------------------------------------------------------------------------------
 
+    def _over(self) -> Permanent | Transient:
+        """paho says so, and no more."""
+        return self._ended(refusals.ended(None, False, self._settings, self.client_id))
+
     def _lose(self, why: str) -> None:
         self._ended(Transient(f"the connection to {self._settings.address.text} is over: {why}"))
 
@@ -340,8 +227,8 @@ class Connection:
         """The connection is over for this reason, unless one was known before; answers the reason given."""
         if self.fault is None:
             self.fault = fault if isinstance(fault, Transient) else Transient(str(fault))
-            self._detach()
-            self._shut()
+            self._wire.detach()
+            shut(self._client)
             if not self._granted.done():
                 self._granted.set_exception(refusals.unanswered(self._settings))
                 self._granted.exception()  # seen, whether or not anybody waits
@@ -352,6 +239,3 @@ class Connection:
             self._waiting.clear()
             self.on_lost()
         return fault
-
-    def _shut(self) -> None:
-        shut(self._client)
