@@ -1,4 +1,4 @@
-"""`/openapi.json`, `/asyncapi.json`, and `/docs`: the page that shows them and tries them out.
+"""`/openapi.json`, `/asyncapi.json`, and `/docs`: the page that shows them and tries them out; `/` leads to it.
 
 Invariant: the page is three files of the package and nothing else; it loads nothing from anywhere, and its policy
 forbids it to. It holds no data: what it shows it asks for with the reader's own token, which it keeps in memory only.
@@ -21,6 +21,7 @@ from hub.api.openapi import openapi
 from hub.api.services import ApiServices
 from hub.config import Configuration
 
+HOME: Final = "/"
 FILES: Final = {
     "/docs": ("docs.html", "text/html"),
     "/docs/docs.css": ("docs.css", "text/css"),
@@ -56,6 +57,7 @@ class Docs:
         document = {200: dict[str, Any]}
         yield Endpoint("GET", "/openapi.json", Role.VIEWER, self.openapi, tag=_TAG, answers=document)
         yield Endpoint("GET", "/asyncapi.json", Role.VIEWER, self.asyncapi, tag=_TAG, answers=document)
+        yield Endpoint("GET", HOME, Role.ANYONE, _home, tag=_TAG, answers={302: None})
         for path, (name, media) in FILES.items():
             # The page must be there before it can be given a token; there is nothing in it to hide.
             yield Endpoint("GET", path, Role.ANYONE, _file(name, media), tag=_TAG, answers={200: Text(media)})
@@ -81,6 +83,11 @@ class _Kept:
         if self._for is not configuration:
             self._document, self._for = self._describe(configuration), configuration
         return self._document
+
+
+async def _home(request: web.Request, caller: Caller) -> web.Response:
+    """Lead to the interactive documentation."""
+    return web.Response(status=302, headers={**_HEADERS, "Location": "/docs"})
 
 
 def _file(name: str, media: str) -> Any:

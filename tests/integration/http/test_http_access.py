@@ -14,7 +14,7 @@ from hub.api.application import build_application, endpoints
 from hub.api.server import CannotListen, HttpServer, ServerSettings
 from tests.integration.http.rig import Serve
 
-OPEN = {"/health", "/api/health", "/ready", *docs.FILES}
+OPEN = {"/health", "/api/health", "/ready", docs.HOME, *docs.FILES}
 
 
 def digest(token: str) -> str:

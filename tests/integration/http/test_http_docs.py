@@ -10,6 +10,7 @@ import pytest
 from playwright.async_api import Page, async_playwright, expect
 
 from hub.api import docs
+from hub.api.application import build_application
 from tests.integration.http.rig import Serve, Served
 from tests.integration.http.test_http_access import AUTH
 
@@ -52,7 +53,7 @@ async def test_it_asks_for_a_token_shows_the_api_and_sends(serve_one: Serve) -> 
         await page.fill("#token", "t-operator")
         await page.click("#access button")
         await expect(page.locator("details.operation")).to_have_count(
-            len({path for path in (await _paths(hub)) if not path[1].startswith("/docs")})
+            len({path for path in (await _paths(hub)) if path[1] != docs.HOME and not path[1].startswith("/docs")})
         )
         await page.click("#index a[href='#postApiQueue']")
         form = page.locator("#postApiQueue form")
@@ -96,6 +97,26 @@ async def test_its_files_have_a_strict_policy_and_name_nothing_outside(serve_one
             assert text.strip()
             for forbidden in ("innerHTML", "insertAdjacentHTML", "eval(", "http://", "https://", " style=", "Storage"):
                 assert forbidden not in text, (path, forbidden)
+
+
+async def test_the_bare_address_leads_to_it(serve_one: Serve) -> None:
+    async with serve_one(auth=AUTH, work=False) as hub:
+        for method in ("GET", "HEAD"):
+            answer = await hub.call(method, "/", allow_redirects=False)
+            assert (answer.status, answer.headers["Location"], answer.body) == (302, "/docs", b"")
+        assert b"<title>hub" in (await hub.get("/")).body
+        assert (await hub.post("/")).status == 405
+        assert (await hub.get("/", headers={"Authorization": "Bearer nobody"})).status == 401
+        foreign = {"Host": "evil.example"}
+        assert (await hub.get("/nowhere")).status == 404
+    async with serve_one(work=False) as hub:
+        assert (await hub.get("/", headers=foreign, allow_redirects=False)).status == 403
+
+
+async def test_where_no_page_is_served_the_bare_address_is_nothing(serve_one: Serve) -> None:
+    async with serve_one(work=False) as hub:
+        served = build_application(hub.services, api=False)
+        assert not [one for one in served.router.resources() if one.canonical in ("/", "/docs")]
 
 
 async def _paths(hub: Served) -> set[tuple[str, str]]:

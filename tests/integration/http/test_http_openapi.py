@@ -219,7 +219,7 @@ async def test_every_refusal_is_what_the_document_says(url: str, tmp_path: Path)
         async with Described(hub.url, TOKENS["admin"]) as nobody:
             nobody.session.headers.pop("Authorization")
             for one in table:
-                if one.path in docs.FILES or one.path in ("/health", "/api/health", "/ready"):
+                if one.path in docs.FILES or one.path in (docs.HOME, "/health", "/api/health", "/ready"):
                     continue
                 await nobody.call(one.method, one.path.replace("{", "").replace("}", ""), 401)
         for one in table:
@@ -251,6 +251,7 @@ async def _until(client: Described, path: str, status: str) -> Any:
 async def _about(hub: HubHarness, client: Described) -> None:
     for path in ("/health", "/api/health", "/ready", "/metrics", "/api/configuration", "/api/routes", "/api/adapters"):
         await client.call("GET", path, 200)
+    await client.call("GET", docs.HOME, 302, allow_redirects=False)
     for path in ("/openapi.json", "/asyncapi.json", *docs.FILES):
         await client.call("GET", path, 200)
 
