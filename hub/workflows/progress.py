@@ -7,7 +7,8 @@ last of them. Steps whose handlers touched no SQL end together, hundreds to a co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import zip_longest
 from typing import Any, cast
 
 import msgspec
@@ -19,7 +20,7 @@ from hub.model import Claim, NewJob, Settlement
 from hub.ports import Database, JobScope, JobTransaction, Row, Statement
 from hub.queue.store import Store
 from hub.workflows import graph, rows
-from hub.workflows.definition import Definition
+from hub.workflows.definition import Definition, Step
 
 _ABOUT = msgspec.json.Decoder(dict[str, Any])
 _PROGRESS = msgspec.json.Decoder(dict[str, str])
@@ -54,10 +55,26 @@ class Execution(msgspec.Struct, frozen=True):
     workflow_type: str
     status: str
     context: str | None
-    progress: dict[str, str]
-    signals: dict[str, msgspec.Raw]
+    progress_text: str
+    signals_text: str
     digest: str | None
     version: int
+
+    @property
+    def progress(self) -> dict[str, str]:
+        return read_progress(self.progress_text)
+
+    @property
+    def signals(self) -> dict[str, msgspec.Raw]:
+        return msgspec.json.decode(self.signals_text, type=dict[str, msgspec.Raw])
+
+
+class Next(msgspec.Struct, frozen=True):
+    """What ends of steps make of an execution: its state, its progress as JSON, the steps that begin."""
+
+    status: str
+    progress: str
+    ready: list[Step]
 
 
 class Progress:
@@ -68,6 +85,7 @@ class Progress:
         self._store = store
         self._woken = woken
         self._definitions: dict[str, Definition] = {}
+        self._decided: dict[tuple[str | None, str, str, tuple[str, ...]], Next] = {}
         self._lock = self.statement("lock")
         self._save = self.statement("save")
         self._save_steps = self.statement("save_steps")
@@ -137,48 +155,37 @@ class Progress:
         by_execution: dict[str, list[Finished]] = {}
         for end in ends:
             by_execution.setdefault(end.workflow_id, []).append(end)
-        executions: list[tuple[Any, ...]] = []
-        steps: list[rows.StepRow] = []
+        saved: list[rows.SavedRow] = []
         jobs: list[NewJob] = []
         for execution in held:
             of_it = by_execution.get(execution.workflow_id)
-            if of_it is None:
+            definition = await self.definition(execution, transaction) if of_it else None
+            if not of_it or definition is None:
                 continue
-            definition = await self.definition(execution, transaction)
-            if definition is None:
-                continue
-            decision = graph.complete(definition, execution.status, execution.progress, [end.step for end in of_it])
-            merged = rows.read_context(execution.context)
-            for end in of_it:
-                rows.merge(merged, end.step, end.output)
-                steps.append(_completed(end))
-            context = _encode(merged).decode()
-            executions.append(
-                (
-                    execution.workflow_id,
-                    decision.status,
-                    context,
-                    _encode(decision.progress).decode(),
-                    None,
-                    decision.status in graph.ENDED,
-                )
-            )
-            for step in decision.ready:
-                steps.append(rows.begun(execution.workflow_id, step, context))
+            following = self._next(execution, definition, tuple(end.step for end in of_it))
+            context = _merged(execution.context, of_it)
+            saved += _saved(execution.workflow_id, following, context, of_it)
+            for step in following.ready:
+                signals = execution.signals if step.wait_for is not None else None
+                traceparent = of_it[-1].traceparent
                 jobs.append(
-                    rows.job(
-                        definition,
-                        step,
-                        execution.workflow_id,
-                        context,
-                        signals=execution.signals,
-                        traceparent=of_it[-1].traceparent,
-                    )
+                    rows.job(definition, step, execution.workflow_id, context, signals=signals, traceparent=traceparent)
                 )
-        if executions:
-            given = [dict(zip(rows.STEP_COLUMNS, step, strict=True)) for step in steps]
-            await transaction.run(self._save, executions, steps=_encode(given).decode())
+        if saved:
+            await transaction.run(self._save, saved)
         return jobs
+
+    def _next(self, execution: Execution, definition: Definition, steps: tuple[str, ...]) -> Next:
+        """Executions of one definition go through the same states: what was decided once is remembered."""
+        key = execution.digest, execution.status, execution.progress_text, steps
+        found = self._decided.get(key)
+        if found is None:
+            decision = graph.complete(definition, execution.status, execution.progress, steps)
+            found = Next(decision.status, _encode(decision.progress).decode(), decision.ready)
+            if len(self._decided) >= _KNOWN:
+                self._decided.clear()
+            self._decided[key] = found
+        return found
 
     async def lock(self, transaction: JobScope, ids: Iterable[str]) -> list[Execution]:
         """Hold these executions until the end of the transaction; those that are gone are left out."""
@@ -213,17 +220,21 @@ def own(scope: JobScope) -> JobTransaction:
     return cast(JobTransaction, scope)
 
 
-def _completed(end: Finished) -> rows.StepRow:
-    return (
-        rows.step_id(end.workflow_id, end.step),
-        end.workflow_id,
-        end.step,
-        graph.COMPLETED,
-        None,
-        end.output,
-        None,
-        end.duration,
-    )
+def _merged(context: str | None, ends: Sequence[Finished]) -> str:
+    """The context with what these steps have returned."""
+    merged = rows.read_context(context)
+    for end in ends:
+        rows.merge(merged, end.step, end.output)
+    return _encode(merged).decode()
+
+
+def _saved(id: str, following: Next, context: str, ends: Sequence[Finished]) -> Iterator[rows.SavedRow]:
+    """An execution after these ends, as save.sql takes it: with each of them, and with each step that begins."""
+    execution = (id, following.status, context, following.progress, following.status in graph.ENDED)
+    for end, step in zip_longest(ends, following.ready):
+        ended = (None, None, None) if end is None else (rows.step_id(id, end.step), end.output, end.duration)
+        begun = (None, None, None) if step is None else (rows.step_id(id, step.name), step.name, graph.opened(step))
+        yield (*execution, *ended, *begun)
 
 
 def _execution(row: Row) -> Execution:
@@ -232,8 +243,8 @@ def _execution(row: Row) -> Execution:
         row["workflow_type"],
         row["status"],
         row["context"],
-        read_progress(row["progress"]),
-        msgspec.json.decode(row["signals"], type=dict[str, msgspec.Raw]),
+        row["progress"],
+        row["signals"],
         row["definition_digest"],
         row["version"],
     )

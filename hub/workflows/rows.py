@@ -29,8 +29,10 @@ Context = dict[str, msgspec.Raw]
 """Values stay the text that they came as: no number changes on its way through."""
 
 StepRow = tuple[str, str, str, str, str | None, str | None, str | None, int | None]
-"""What STEP_COLUMNS say; `duration` in milliseconds."""
-STEP_COLUMNS = ("step_id", "workflow_id", "step_name", "status", "input", "output", "error", "duration")
+"""One row for save_steps.sql, in the order of its columns; `duration` in milliseconds."""
+
+SavedRow = tuple[str | int | None, ...]
+"""One row for save.sql, in the order of its columns."""
 
 _context = msgspec.json.Decoder(Context)
 

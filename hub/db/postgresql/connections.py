@@ -68,11 +68,15 @@ async def connect(address: Address, settings: DatabaseSettings) -> asyncpg.Conne
 async def execute(
     connection: asyncpg.Connection[Any], statement: Statement, rows: Rows, scalars: dict[str, Any]
 ) -> list[Row]:
-    """Run a statement on a connection: a batch travels as one array a column."""
+    """Run a statement on a connection: a batch travels as one array a column, empty for a column without any value
+    (unnest fills it up; the driver looks at each element of an array)."""
     columns: dict[str, Sequence[Any]] = {}
     if statement.columns:
         columns = (
-            dict(zip(statement.columns, zip(*rows, strict=True), strict=True))
+            {
+                name: values if any(value is not None for value in values) else ()
+                for name, values in zip(statement.columns, zip(*rows, strict=True), strict=True)
+            }
             if rows
             else dict.fromkeys(statement.columns, ())
         )

@@ -1,21 +1,23 @@
--- columns: workflow_id, status, context, progress, error, ended
--- What the ends of steps make of executions, which are held already, and of their steps: those that ended and those that
--- begin (:steps, JSON). Plan: primary keys.
-WITH saved AS (
+-- columns: workflow_id, status, context, progress, ended, step_id, output, duration, begun_id, begun_name, begun_status
+-- What the ends of steps make of executions, which are held already, and of their steps. A row has an execution as it is
+-- now, one step of it that ended (`duration` in milliseconds) or none, and one that begins or none. Plan: primary keys.
+WITH v AS MATERIALIZED (
+    SELECT * FROM unnest(:workflow_id::text[], :status::text[], :context::text[], :progress::text[], :ended::boolean[],
+                         :step_id::text[], :output::text[], :duration::bigint[], :begun_id::text[], :begun_name::text[],
+                         :begun_status::text[])
+        AS v (workflow_id, status, context, progress, ended, step_id, output, duration, begun_id, begun_name, begun_status)
+), saved AS (
     UPDATE workflow_executions e SET status = v.status, context = v.context::jsonb, progress = v.progress,
-        error_message = v.error, completed_at = CASE WHEN v.ended THEN clock_timestamp() END,
+        error_message = CASE WHEN v.status IN ('failed', 'cancelled') THEN e.error_message END,
+        completed_at = CASE WHEN v.ended THEN COALESCE(e.completed_at, clock_timestamp()) END,
         updated_at = clock_timestamp(), version = e.version + 1
-    FROM unnest(:workflow_id::text[], :status::text[], :context::text[], :progress::text[], :error::text[],
-                :ended::boolean[]) AS v (workflow_id, status, context, progress, error, ended)
-    WHERE e.workflow_id = v.workflow_id
+    FROM v WHERE e.workflow_id = v.workflow_id
+), closed AS (
+    UPDATE workflow_steps s SET status = 'completed', output_data = v.output::jsonb, error_message = NULL,
+        started_at = clock_timestamp() - v.duration * interval '1 ms', completed_at = clock_timestamp()
+    FROM v WHERE s.step_id = v.step_id
 )
-INSERT INTO workflow_steps AS s (step_id, workflow_id, step_name, status, input_data, output_data, error_message,
-                                 started_at, completed_at)
-SELECT step_id, workflow_id, step_name, status, input::jsonb, output::jsonb, error,
-       clock_timestamp() - duration * interval '1 ms',
-       CASE WHEN status IN ('completed', 'failed', 'cancelled') THEN clock_timestamp() END
-FROM json_to_recordset(:steps::text::json) AS v (step_id text, workflow_id text, step_name text, status text, input text,
-                                                 output text, error text, duration bigint)
-ON CONFLICT (step_id) DO UPDATE SET status = excluded.status, input_data = COALESCE(excluded.input_data, s.input_data),
-    output_data = excluded.output_data, error_message = excluded.error_message,
-    started_at = COALESCE(excluded.started_at, s.started_at), completed_at = excluded.completed_at
+INSERT INTO workflow_steps AS s (step_id, workflow_id, step_name, status, input_data)
+SELECT begun_id, workflow_id, begun_name, begun_status, context::jsonb FROM v WHERE begun_id IS NOT NULL
+ON CONFLICT (step_id) DO UPDATE SET status = excluded.status, input_data = excluded.input_data, output_data = NULL,
+    error_message = NULL, completed_at = NULL
