@@ -131,8 +131,7 @@ class Hub(Producer):
             engine_settings(configuration, self.instance, work="worker" in self.roles, only=queues),
             Shared(self.sharing.locks, self.sharing.channels, self.sharing.states),
         )
-        if self.engine.limits is not None:
-            self.sharing.mode.when_found(self.engine.limits.republish)
+        self.sharing.mode.when_found(self.engine.limits.republish)
         parts = Parts(
             database=self.database,
             store=self.engine.store,
