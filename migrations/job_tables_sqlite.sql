@@ -440,3 +440,11 @@ CREATE INDEX IF NOT EXISTS qj_waiting ON queue_jobs (parentjobid) WHERE waits IS
 
 INSERT INTO hub_migrations (version, name) VALUES (8, 'unique_and_waiting') ON CONFLICT DO NOTHING;
 COMMIT;
+
+-- 0009_workflow_room.sql
+-- Nothing to do here: on this database a row that is changed stays where it is.
+
+BEGIN IMMEDIATE;
+
+INSERT INTO hub_migrations (version, name) VALUES (9, 'workflow_room') ON CONFLICT DO NOTHING;
+COMMIT;
