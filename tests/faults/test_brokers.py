@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.faults.brokers.line import Line, line_of
-from tests.faults.brokers.scenes import CONTROLS, IN_SHORT, KINDS, OUT_SHORT, Wrong, besiege, wrong
+from tests.faults.brokers.scenes import CONTROLS, IN_SHORT, KINDS, OUT_SHORT, Wrong, besiege, members, wrong
 from tests.faults.brokers.siege import DATABASE
 from tests.faults.campaign import Campaign
 from tests.faults.outside import Outside
+from tests.faults.scale import wanted_seconds
 from tests.servers import MariadbService, PostgresService, Unavailable
 
 pytestmark = pytest.mark.slow
@@ -67,6 +68,20 @@ def test_on_mariadb_too(line: Line, hurt_on_mariadb: Campaign, own_mariadb: Mari
     assert tally.verdict.clean, str(tally)
     assert (tally.verdict.accepted, tally.verdict.effects) == (MESSAGES, MESSAGES)
     assert tally.landed.total() == len(IN_SHORT)
+
+
+@pytest.mark.kafka
+@pytest.mark.postgres
+def test_members_that_join_and_leave(outside_postgres: Outside, folder: Path, seed: int) -> None:
+    """HUB_FAULT_SECONDS makes it longer; the long form is a minute and more."""
+    try:
+        tally = members(Campaign(outside_postgres, folder, seed=seed), folder, MESSAGES, wanted_seconds(15))
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    assert tally.verdict.clean, str(tally)
+    assert (tally.verdict.accepted, tally.verdict.effects) == (MESSAGES, MESSAGES)
+    assert tally.landed["member killed"] >= 1
+    assert tally.landed["member left"] >= 1
 
 
 @pytest.mark.parametrize("line", EACH, indirect=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from tests.faults.brokers.line import Line, line_of
+from tests.faults.brokers.members import Members
 from tests.faults.brokers.sender import KEYS
 from tests.faults.brokers.siege import BROKER, DATABASE, Fault, Siege
 from tests.faults.campaign import Campaign, Tally
@@ -76,6 +77,15 @@ def long(
     line, faults = line_of(kind), OUT_LONG if forwards else IN_LONG
     pause = 30.0 * KEYS / count
     return besiege(campaign, folder, line, count, faults, database=database, pause=pause, forwards=forwards)
+
+
+def members(campaign: Campaign, folder: Path, count: int, seconds: float) -> Tally:
+    """Members of a Kafka group that come and go while so many messages are sent in so many seconds."""
+    line = line_of("kafka")
+    try:
+        return asyncio.run(Members(line, campaign, folder).run(count, (), pause=seconds * KEYS / count))
+    finally:
+        line.service.close()
 
 
 def wrong(control: Wrong, campaign: Campaign, folder: Path, count: int) -> Tally:

@@ -124,6 +124,7 @@ class Siege:
                     self._landed[str(fault)] += 1
                     await self._goes_on(rows, hub)
                     self._recoveries["hub" if isinstance(fault, Point) else fault].append(time.monotonic() - since)
+                await self._meanwhile(sender)
                 await until_async(lambda: sender.poll() is not None, PATIENCE + count * pause / KEYS, "still sends")
                 if sender.returncode != 0:
                     raise RuntimeError(f"the sender ended with {sender.returncode}\n{self._said()}")
@@ -145,6 +146,9 @@ class Siege:
         tally = await asyncio.to_thread(self._campaign.settle)
         violations += judge.out_of_order(await asyncio.to_thread(self._effects))
         return tally, [*remarks, *out_remarks], [*violations, *out_violations]
+
+    async def _meanwhile(self, sender: subprocess.Popen[bytes]) -> None:
+        """What else happens while the rest is sent: see `members`."""
 
     async def _hub(self, point: Point | None, *, connected: bool = True) -> Victim:
         """A life of the hub, with its trap not armed yet."""
@@ -184,13 +188,8 @@ class Siege:
     async def _sender(self, count: int, pause: float) -> AsyncIterator[subprocess.Popen[bytes]]:
         line, ledger = self._line, self._campaign.ledger
         where = [line.kind, str(line.service.port), line.into, "--count", str(count), "--ledger", str(ledger.path)]
-        how = [
-            "--pause",
-            str(pause),
-            "--allowed",
-            str(self._folder / "allowed"),
-            *(["--to", line.out] if self._forwards else []),
-        ]
+        onward = ["--to", line.out] if self._forwards else []
+        how = ["--pause", str(pause), "--allowed", str(self._folder / "allowed"), *onward]
         command = [sys.executable, "-m", "tests.faults.brokers.sender", *where, *how]
         with (self._folder / "sender.log").open("ab") as output:
             sender = spawn(command, output=output, environment={**os.environ, "PYTHONPATH": str(ROOT)})
