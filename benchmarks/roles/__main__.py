@@ -21,7 +21,7 @@ ROLES = frozenset(
         *("hub_jobs", "hub_enqueue", "hub_server", "hub_producer", "hub_claims", "hub_memory", "hub_locked"),
         *("hub_activemq", "stomp_bare"),
         *("hub_mqtt", "paho_bare"),
-        *("sockets_hub", "sockets_bare", "sockets_clients"),
+        *("sockets_hub", "sockets_engine", "sockets_bare", "sockets_clients"),
         *("webhooks_hub", "webhooks_bare", "webhooks_senders"),
         *("pgqueuer_jobs", "pgqueuer_enqueue", "pgqueuer_server", "pgqueuer_producer", "copy_rows", "snapshot"),
         *("hub_kafka", "kafka_copy", "kafka_single"),

@@ -22,7 +22,7 @@ async def run(wire: Wire, *, connections: int, keepalive: float, body: str) -> N
         await socket.prepare(request)
         open_ones.add(socket)
         try:
-            # What the clients of the other contestant hear as an answer to their handshake.
+            # What SignalR's clients hear as an answer to their handshake.
             await socket.send_str("{}\x1e")
             async for frame in socket:
                 if frame.type is WSMsgType.ERROR:
