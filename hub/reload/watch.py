@@ -63,6 +63,7 @@ class Reloader:
         self._lock = asyncio.Lock()
         self._mark: _Mark = None
         self._overdue = False
+        self._unwatched: str | None = None
         self.last: Reload | None = None
         hub.last_edit = lambda: self.last
 
@@ -120,12 +121,12 @@ class Reloader:
         while True:
             try:
                 await self._heed()
-            except FileNotFoundError:  # the folder is gone for now
+            except Exception as error:  # the folder is gone for now, or the system has no watch left: look now and then
+                if (reason := str(error) or type(error).__name__) != self._unwatched:
+                    _log.warning("the configuration cannot be watched and is looked at instead", reason=reason)
+                self._unwatched = reason
                 await self._glance(named=False)
                 await asyncio.sleep(_TICK / 1000)
-            except Exception as error:  # a bug: the hub goes on as it is
-                _log.exception("watching the configuration failed", file=str(self._file), error=str(error))
-                await asyncio.sleep(5)
 
     async def _since_loaded(self) -> None:
         """Whether the file was edited between its load and now; if not, there was no edit to tell of."""

@@ -340,6 +340,22 @@ async def test_however_it_is_written_it_is_seen(edited: Edited, write: Callable[
     assert await edited.ran() == ("first", 1)
 
 
+async def test_a_folder_that_is_away_for_a_while_is_found_again(edited: Edited) -> None:
+    edited.reloader.start()
+    edited.write(routes=[{**ORDERS, "handler": "second"}])
+    await edited.until(lambda: edited.hub.configuration.routes[0].handler == "second")
+    folder, away = edited.file.parent, edited.file.parent.with_name("away")
+    folder.rename(away)
+    await edited.until(lambda: edited.reloader.last is not None and not edited.reloader.last.applied)
+    (away / edited.file.name).write_text(
+        json.dumps({**json.loads((away / edited.file.name).read_text()), "routes": []})
+    )
+    away.rename(folder)
+    await edited.until(lambda: edited.hub.configuration.routes == ())
+    edited.write(routes=[ORDERS])
+    await edited.until(lambda: len(edited.hub.configuration.routes) == 1)
+
+
 async def test_an_edit_between_the_load_and_the_watch_is_seen(edited: Edited) -> None:
     edited.write(routes=[{**ORDERS, "handler": "second"}])
     edited.reloader.start()

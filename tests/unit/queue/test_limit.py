@@ -59,6 +59,18 @@ def test_one_that_comes_before_its_turn_is_told_the_same_again() -> None:
     assert again.state.booked == first.state.booked
 
 
+@pytest.mark.parametrize("in_line", [True, False])
+def test_another_rate_is_not_bound_by_what_the_first_one_promised(in_line: bool) -> None:
+    asking = Asking(instance="one", mine=0, ttl=30.0, in_line=in_line)
+    slow = decide(Limit(rate=0.01), State(), jobs(5), asking, 100.0)
+    assert slow.admitted == ["job-0"]
+    fast = decide(Limit(rate=10.0), slow.state, jobs(5), asking, 101.0)
+    assert "job-0" in fast.admitted
+    assert max(fast.delays.values()) < 1
+    # And a lower one begins at once.
+    assert decide(Limit(rate=0.01), fast.state, jobs(5, "late"), asking, 101.0).admitted == []
+
+
 def test_without_a_line_nothing_is_promised() -> None:
     asking = Asking(instance="one", mine=0, ttl=30.0, in_line=False)
     first = decide(Limit(rate=1.0), State(), jobs(3), asking, 100.0)
