@@ -20,6 +20,7 @@ from hub.api.payloads import convert, read_json
 from hub.api.services import ApiServices
 from hub.api.shapes import JobAccepted
 from hub.api.shapes_of_hub import AdapterList
+from hub.config.outlets import outlets
 from hub.errors import PayloadInvalid, Permanent
 from hub.handlers.outgoing import Options, publication
 from hub.telemetry import get_logger
@@ -62,19 +63,22 @@ class Adapters:
         return json_answer({"data": self._services.adapters()})
 
     async def publish(self, request: web.Request, caller: Caller) -> web.Response:
-        """Publish a message through an adapter.
+        """Publish a message through an adapter, or to a destination.
 
         202 `{job_id}`: the message is durable, and leaves when its turn comes.
         """
         services = self._services
         name = request.match_info["adapter"]
-        if name not in {one["name"] for one in services.adapters()}:
-            raise HttpFault(404, "not-found", f"there is no adapter {name[:255]!r} that sends")
+        protocol = outlets(services.configuration).get(name)
+        if protocol is None:
+            raise HttpFault(404, "not-found", f"there is no adapter or destination {name[:255]!r} that sends")
         asked = convert(await read_json(request, services.configuration.http), PublishRequest)
         await services.intake.admit(request.content_length or 0)
         options: Options = {} if asked.key is None else {"key": asked.key}
         try:
-            row = publication(None, services.clock.new_id(), name, asked.topic, asked.payload, asked.headers, options)
+            row = publication(
+                *(None, services.clock.new_id(), name, asked.topic, asked.payload, asked.headers, options), protocol
+            )
         except PayloadInvalid as error:
             raise HttpFault(422, error.code, str(error), field="payload") from error
         except Permanent as error:

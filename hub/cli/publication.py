@@ -1,6 +1,7 @@
 """The work of `hub publish`: the outbound row of a message.
 
-Invariant: a message is the same row whether it was made here, by the API or by a handler.
+Invariant: a message is the same row whether it was made here, by the API or by a handler (which does not know what
+protocol it will leave by).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import msgspec
 from hub.cli.session import actor, configured
 from hub.clock import SystemClock
 from hub.config.faults import did_you_mean
+from hub.config.outlets import outlets
 from hub.errors import Permanent, Rejected
 from hub.handlers.outgoing import PUBLISH_HANDLER, Options, publication
 from hub.handlers.payload import is_json
@@ -27,6 +29,7 @@ class Publication:
     """What all messages of one command share; `text`: payloads need not be JSON."""
 
     to: str
+    protocol: str
     topic: str
     key: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -38,15 +41,18 @@ class Publication:
         if payload is not None and not self.text and not is_json(payload):
             raise Permanent("the payload is not JSON; quote it for the shell, or say --text to send it as it is")
         options: Options = {} if self.key is None else {"key": self.key}
-        job = publication(None, _clock.new_id(), self.to, self.topic, payload, self.headers, options)
+        job = publication(None, _clock.new_id(), self.to, self.topic, payload, self.headers, options, self.protocol)
         return msgspec.structs.replace(job, createdby=actor())
 
 
-def require_adapter(file: Path | None, name: str) -> None:
-    """Raises Rejected for an adapter that the configuration does not have, or has switched off."""
-    adapters = {name: one for name, one in configured(file).adapters.items() if one.type != "http"}
-    if name not in adapters:
-        near = did_you_mean(name, adapters) or f"there are: {', '.join(sorted(adapters)) or 'none'}"
-        raise Rejected(f"there is no adapter {name!r} that sends; {near}")
-    if not adapters[name].enabled:
-        raise Rejected(f"the adapter {name!r} is switched off: adapters.{name}.enabled is false")
+def protocol_of(file: Path | None, name: str) -> str:
+    """What the adapter or the destination speaks. Raises Rejected for one that the configuration does not have, or has
+    switched off."""
+    configuration = configured(file)
+    known = outlets(configuration)
+    if name not in known:
+        if name in configuration.adapters and not configuration.adapters[name].enabled:
+            raise Rejected(f"the adapter {name!r} is switched off: adapters.{name}.enabled is false")
+        near = did_you_mean(name, known) or f"there are: {', '.join(sorted(known)) or 'none'}"
+        raise Rejected(f"there is no adapter or destination {name!r} that sends; {near}")
+    return known[name]

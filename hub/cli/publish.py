@@ -18,7 +18,7 @@ EXAMPLES = (
 
 
 async def publish(
-    adapter: Annotated[str, typer.Argument(metavar="ADAPTER", help="The adapter's name in the configuration.")],
+    adapter: Annotated[str, typer.Argument(metavar="ADAPTER", help="The adapter or destination, by its name.")],
     topic: Annotated[str, typer.Argument(metavar="TOPIC", help="Topic, queue or target, as its broker names it.")],
     payload: Annotated[
         str | None, typer.Argument(metavar="PAYLOAD", help="JSON; - reads standard input. Left out: none.")
@@ -45,11 +45,10 @@ async def publish(
     """
     from hub.cli.intake import Source, enqueue_one
     from hub.cli.lines import enqueue_lines
-    from hub.cli.publication import Publication, require_adapter
+    from hub.cli.publication import Publication, protocol_of
 
     headers = dict(values.named(each) for each in header or ())
-    require_adapter(config, adapter)
-    template = Publication(adapter, topic, key, headers, text)
+    template = Publication(adapter, protocol_of(config, adapter), topic, key, headers, text)
     source = Source.chosen(payload, file, lines=lines)
     if lines:
         await enqueue_lines(config, template, source, strict=strict, as_json=as_json)

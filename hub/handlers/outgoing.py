@@ -84,10 +84,12 @@ def publication(
     payload: Any,
     headers: Mapping[str, str] | None,
     options: Options,
+    protocol: str | None = None,
 ) -> NewJob:
     """The outbound row of a message to the adapter or destination `to`. Raises as `child` does.
 
-    The key, if any, travels with the message, and orders the messages with that key to that topic.
+    `protocol`: what `to` speaks, where that is known. The key, if any, travels with the message, and orders the
+    messages with that key to that topic.
     """
     metadata: dict[str, Any] = {"to": _text(to, "to", NAME_LIMIT), "topic": _text(topic, "topic", None)}
     options = {"queue": PUBLISH_QUEUE, **options}
@@ -106,6 +108,7 @@ def publication(
         typeid=JobType.INTEGRATION,
         direction=Direction.OUTBOUND,
         method="send",
+        protocol=protocol,
     )
 
 

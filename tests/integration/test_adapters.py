@@ -72,11 +72,25 @@ async def test_a_message_is_published_by_the_api() -> None:
         assert (message.id, message.topic, message.key, message.body) == (job_id, "orders.accepted", "7", b'{"id":7}')
         assert message.headers == {"kind": "order", "hub-message-id": job_id}
         row = await harness.wait(job_id)
-        assert (row["direction"], row["orderingkey"], row["createdby"]) == (
+        assert (row["direction"], row["orderingkey"], row["createdby"], row["protocol"]) == (
             "outbound",
             "erp/orders.accepted/7",
             "local",
+            "memory",
         )
+
+
+async def test_a_message_to_a_destination_is_taken_by_the_api() -> None:
+    destinations = {"crm": {"url": "https://crm.example/hooks"}}
+    async with running_hub(
+        handlers=[taken], configuration={**SECTIONS, "destinations": destinations}, roles=["api"]
+    ) as harness:
+        async with aiohttp.ClientSession(harness.url) as session, asyncio.timeout(20):
+            for to in ("crm", "erp"):  # whether this instance sends to it or not
+                async with session.post(f"/api/publish/{to}", json={"topic": "t"}) as answer:
+                    assert answer.status == 202, await answer.text()
+        rows = (await harness.hub.records.jobs())[0]
+        assert {(row["metadata"]["to"], row["protocol"]) for row in rows} == {("crm", "http"), ("erp", "memory")}
 
 
 @pytest.mark.parametrize(
@@ -158,8 +172,15 @@ def test_a_message_is_published_from_the_command_line(project: CliProject) -> No
     job_id = project.ok("publish", "erp", "t", '{"id": 7}', "--key", "7", "--header", "kind=order").strip()
     row = project.json("jobs", "show", job_id)
     assert (row["handler"], row["queue"], row["direction"]) == ("publish", "external", "outbound")
+    assert row["protocol"] == "memory"
     assert (row["orderingkey"], row["payload"]) == ("erp/t/7", '{"id": 7}')
     assert row["metadata"] == {"to": "erp", "topic": "t", "key": "7", "headers": {"kind": "order"}}
+
+
+def test_a_message_to_a_destination_is_published_from_the_command_line(project: CliProject) -> None:
+    project.configure(destinations={"crm": {"url": "https://crm.example/hooks"}})
+    row = project.json("jobs", "show", project.ok("publish", "crm", "t", "{}").strip())
+    assert (row["metadata"]["to"], row["protocol"]) == ("crm", "http")
 
 
 def test_lines_are_published(project: CliProject) -> None:
