@@ -7,7 +7,7 @@ fails as a batch is tried row by row.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -49,13 +49,14 @@ class Materializer:
 
     # --- planning -----------------------------------------------------------------------------------------------------
 
-    async def plan(self, now: datetime) -> bool:
-        """Plan a batch of rows that were made or changed; whether there may be more."""
+    async def plan(self, now: datetime) -> bool | None:
+        """Plan a batch of rows that were made or changed; whether there may be more (None: in somebody's hands)."""
         rows = await self._store.changed(self._settings.batch)
         plans = [_planned(row, now) for row in rows]
-        if plans:
-            await self._each(plans, self._write_plans, _target)
-        return len(rows) == self._settings.batch
+        written = await self._each(plans, self._write_plans, _target) if plans else 0
+        if rows and not written:
+            return None
+        return len(rows) == self._settings.batch or written < len(rows)
 
     async def _write_plans(self, plans: Sequence[Planned]) -> int:
         written = await self._store.plan(plans)
@@ -93,7 +94,10 @@ class Materializer:
                 continue
             if fires:
                 ready.append((row, fires))
-        return await self._each(ready, self._write_fires, _target_of_fires) if ready else 0
+        moved = 0
+        for part in _parted(ready, self._settings.batch):
+            moved += await self._each(part, self._write_fires, _target_of_fires)
+        return moved
 
     def _fires(self, row: Row, now: datetime, *, skip: bool, error: str | None) -> list[Fire]:
         spec, due = spec_of(row, now), row.nextrunat
@@ -163,6 +167,21 @@ def _planned(row: Row, now: datetime) -> Planned:
         return Planned(row.id, row.revision, first_fire(row, now))
     except _UNFIT as fault:
         return Planned(row.id, row.revision, None, str(fault)[:2000], False)
+
+
+def _parted(ready: Sequence[_Ready], most: int) -> Iterator[list[_Ready]]:
+    """These rows in parts of at most `most` fires, a row with more of them by itself: a statement must not grow with
+    what was missed."""
+    part: list[_Ready] = []
+    held = 0
+    for row, fires in ready:
+        if part and held + len(fires) > most:
+            yield part
+            part, held = [], 0
+        part.append((row, fires))
+        held += len(fires)
+    if part:
+        yield part
 
 
 def _target(plan: Planned) -> tuple[str, int]:

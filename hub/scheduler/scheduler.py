@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 
@@ -27,7 +28,7 @@ from hub.service import end
 _log = logging.getLogger("hub.scheduler")
 
 CHANNEL = "hub_schedules"
-# What is due and was not taken is in another instance's hands: look again soon, not at once.
+# What is to be done and was not is in somebody else's hands: look again soon, not at once.
 _SOON = 0.05
 
 
@@ -115,16 +116,18 @@ class Scheduler:
     async def tick(self) -> float:
         """Plan and fire what there is; the seconds until there is something again, at most the check interval."""
         now = await self._now()
-        more = await self._materializer.plan(now)
-        more |= await self._materializer.fire(now)
+        planned = await self._materializer.plan(now)
+        fired = await self._materializer.fire(now)
         await self._conditions.look(now)
-        if more:
+        if planned or fired:
             return 0.0
         self._next = await self._store.next(now)
+        # Whoever holds a row that is to be planned need not say when it is free.
+        longest = min(self._settings.check_interval, _SOON if planned is None else math.inf)
         if self._next is None:
-            return self._settings.check_interval
+            return longest
         left = (self._next - now).total_seconds()
-        return min(left if left > 0 else _SOON, self._settings.check_interval)
+        return min(left if left > 0 else _SOON, longest)
 
     async def settled(self) -> None:
         """Wait for the conditions that are being asked."""

@@ -2,12 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from hub.clock import SystemClock
 from hub.errors import AlreadyExists, DatabaseUnavailable
@@ -194,6 +195,42 @@ async def test_without_the_guard_time_goes_back(postgres_rig: Rig) -> None:
     after = await rig.next()
     assert after is not None
     assert after < before  # and so the guard is what the others show
+
+
+async def test_rows_in_somebodys_hands_are_looked_at_again_soon_not_at_once(rig: Rig) -> None:
+    """A transaction over rows that are still to be planned: the scheduler neither spins nor forgets them."""
+    if rig.sqlite:
+        pytest.skip("one writer: nothing is in anybody's hands")
+    for name in ("a", "b"):
+        await rig.add(name, intervalseconds=60)
+    scheduler = rig.another(batch=2)
+    async with rig.database.transaction() as other:
+        await other.execute(text("SELECT id FROM jobs WHERE id IN ('a', 'b') FOR UPDATE"))
+        assert 0 < await scheduler.tick() <= 0.05
+        assert await rig.next("a") is None
+    await rig.do_all(scheduler)
+    assert await rig.next("a") == await rig.next("b") == START + timedelta(minutes=1)
+
+
+async def test_many_missed_times_of_many_schedules_are_made_up_part_by_part(rig: Rig) -> None:
+    """What a statement carries does not grow with what was missed."""
+    for number in range(6):
+        await rig.add(f"j{number}", intervalseconds=60, misfire="all")
+    scheduler = rig.another(batch=4)
+    await rig.do_all(scheduler)
+    sent: list[int] = []
+    write = scheduler._store.fire
+
+    async def counting(fires: Sequence[Fire]) -> dict[str, int]:
+        sent.append(len(fires))
+        return await write(fires)
+
+    scheduler._store.fire = counting  # type: ignore[method-assign]  # only listens
+    rig.now += timedelta(minutes=3)
+    await rig.do_all(scheduler)
+    assert sorted(sent) == [3] * 6
+    for number in range(6):
+        assert len(await rig.fires(f"j{number}")) == 3
 
 
 # --- by the real clock
