@@ -6,7 +6,6 @@ ordering key arrival alone.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from time import monotonic
 from typing import Any
@@ -57,7 +56,7 @@ class Claims:
         self._claim = load("hub.queue", database.dialect, "claim")
         # The other databases clean their indexes up as they are read, or have one writer alone.
         self._heads = load("hub.queue", database.dialect, "heads") if "floors" in self._claim.scalars else None
-        self._floors: defaultdict[str, Floors] = defaultdict(Floors)
+        self._floors: dict[str, Floors] = {}  # of queues in which the way is long
         self._aged = load("hub.queue", database.dialect, "aged")
         self._ageing: dict[str, Ageing] = {}
         self.age(settings.ageing)
@@ -97,9 +96,13 @@ class Claims:
         return _claimed(await self._run(queue, limit, scalars))
 
     async def _claim_plainly(self, queue: str, limit: int) -> Claimed:
-        floors = self._floors[queue]
+        floors = self._floors.get(queue) or Floors()
         by_floors = floors.wanted
         rows = await self._rows(queue, limit, floors)
+        if floors.wanted:
+            self._floors[queue] = floors
+        elif by_floors:
+            self._floors.pop(queue, None)
         if by_floors and len(rows) < limit:  # something may lie below them
             rows += await self._rows(queue, limit - len(rows), None)
         return _claimed(rows)

@@ -21,6 +21,7 @@ from hub.queue.claims import in_runs
 from hub.queue.executor import Executor
 from hub.queue.grouping import Grouping
 from hub.queue.lane import Lane, Run
+from hub.queue.lanes import UNNAMED, Lanes
 from hub.queue.settler import Settler
 from hub.queue.store import Store
 from hub.queue.suspects import Suspects
@@ -28,8 +29,6 @@ from hub.telemetry.metrics import Metrics
 
 _log = logging.getLogger("hub.queue")
 
-UNNAMED = ""
-"""The claim of rows that name no queue; their jobs run in the lane of their handler's queue."""
 _BACKLOG = 2000
 _TURN = 50
 _GLANCE = 8
@@ -71,7 +70,7 @@ class WorkerPool:
         self._clock = clock
         self._metrics = metrics
         self._settings = settings
-        self._lanes: dict[str, Lane] = {}
+        self._lanes = Lanes(settings.workers, settings.queues, settings.only)
         self._claiming: dict[str, asyncio.Task[None]] = {}
         self._more: set[str] = set()  # queues that may have something we have not claimed
         self._suspects = Suspects(
@@ -88,9 +87,6 @@ class WorkerPool:
         self._idle.set()
         self._open = False
         self.away = False
-        for name in settings.queues:
-            if settings.only is None or name in settings.only:
-                self._lane(name)
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -133,23 +129,20 @@ class WorkerPool:
 
     def wake(self, queues: Iterable[str]) -> None:
         """There may be something to run in these queues, or (none named) room for what was left."""
-        self._more.update(queue for queue in queues if self._serves(queue))
+        self._more.update(queue for queue in queues if self._lanes.serves(queue))
         for queue in tuple(self._more):
             self._claim_soon(queue)
 
     def wake_all(self) -> None:
         """The database answers (again): look into every queue."""
         self.away = False
-        self.wake([*self._lanes, UNNAMED])
+        self.wake(self._lanes.names())
 
     def resize(self, workers: int, queues: Mapping[str, int]) -> None:
         """Run so many at once from now on; what runs beyond that may end."""
         self._settings = msgspec.structs.replace(self._settings, workers=workers, queues=queues)
-        for name in queues:
-            if self._settings.only is None or name in self._settings.only:
-                self._lane(name)
-        for lane in self._lanes.values():
-            lane.limit = self._limit(lane.name)
+        self._lanes.resize(workers, queues)
+        for lane in self._lanes:
             self._start_runner(lane)
         self.wake_all()
 
@@ -159,28 +152,9 @@ class WorkerPool:
 
     def state(self) -> dict[str, dict[str, int]]:
         """Queue → {limit, running, waiting}, of this process."""
-        return {
-            lane.name: {"limit": lane.limit, "running": lane.running, "waiting": lane.waiting}
-            for lane in self._lanes.values()
-        }
+        return self._lanes.state()
 
     # --- claiming ---------------------------------------------------------------------------------------------------
-
-    def _lane(self, name: str) -> Lane:
-        lane = self._lanes.get(name)
-        if lane is None:
-            lane = self._lanes[name] = Lane(name, self._limit(name))
-        return lane
-
-    def _limit(self, name: str) -> int:
-        """A queue that the configuration does not name is served with the limit of the default one."""
-        settings = self._settings
-        limit = settings.queues.get(name) or settings.queues.get("default") or settings.workers
-        return min(limit, settings.workers)
-
-    def _serves(self, queue: str) -> bool:
-        only = self._settings.only
-        return only is None or queue in only or (queue == UNNAMED and "default" in only)
 
     def _claim_soon(self, queue: str) -> None:
         if self._open and not self.away and queue in self._more and queue not in self._claiming and self._wanted(queue):
@@ -194,12 +168,14 @@ class WorkerPool:
             _log.error("claiming from %r failed; the next poll tries again", queue, exc_info=error)
             return
         self._claim_soon(queue)
+        if queue not in self._claiming:
+            self._lanes.forget(queue)
 
     def _wanted(self, queue: str) -> int:
         if self._settler.backlog > _BACKLOG or self._suspects.preparing:
             return 0
         free = self._settings.workers - len(self._runners)
-        wanted = self._lane(queue or "default").wanted(free, self._clock.monotonic())
+        wanted = self._lanes.of(queue or "default").wanted(free, self._clock.monotonic())
         return wanted if self._admission is None else self._admission.most(queue, wanted)
 
     async def _claim(self, queue: str) -> None:
@@ -239,7 +215,7 @@ class WorkerPool:
         lanes: dict[Lane, list[Run]] = {}
         for run in in_runs(attempt.claim for attempt in attempts):
             accepted = [by_claim[claim.id] for claim in run]
-            lane = self._lane(run[0].queue)
+            lane = self._lanes.of(run[0].queue)
             for attempt in accepted:
                 self._held.add(attempt)
             if any(claim.crashcount for claim in run):
@@ -291,7 +267,7 @@ class WorkerPool:
                     await asyncio.sleep(0)  # handlers that never wait must not keep claims and flushes from leaving
                 self._claim_soon(lane.name)
                 self._claim_soon(UNNAMED)
-                if len(self._runners) >= self._settings.workers and self._neediest() not in (None, lane):
+                if len(self._runners) >= self._settings.workers and self._lanes.neediest() not in (None, lane):
                     break
         finally:
             lane.running -= 1
@@ -307,18 +283,15 @@ class WorkerPool:
         return self._open
 
     def _after_runner(self, lane: Lane) -> None:
-        neediest = self._neediest()
+        neediest = self._lanes.neediest()
         if neediest is not None:
             self._start_runner(neediest)
         if not self._runners and not self._suspects.running:
             self._idle.set()
         self._claim_soon(lane.name)
         self._claim_soon(UNNAMED)
-
-    def _neediest(self) -> Lane | None:
-        """The lane with something waiting and the smallest share of its limit in use."""
-        candidates = [lane for lane in self._lanes.values() if lane.waiting and lane.running < lane.limit]
-        return min(candidates, key=lambda lane: lane.running / lane.limit, default=None)
+        if lane.name not in self._claiming:
+            self._lanes.forget(lane.name)
 
     async def _run_in_order(self, lane: Lane, run: Run, waits: Callable[[], None] | None = None) -> None:
         """The jobs of a run one after another; once one has not ended its job, the rest is given back. `waits` is
@@ -346,7 +319,6 @@ class WorkerPool:
         self.wake(())
 
     def _give_back_waiting(self) -> None:
-        for lane in self._lanes.values():
-            for attempt in lane.empty():
-                self._executor.give_back(attempt)
+        for attempt in self._lanes.empty():
+            self._executor.give_back(attempt)
         self._suspects.give_back()
