@@ -59,9 +59,9 @@ class GroupCommit:
         try:
             answers = await self._write([job for job, _ in batch])
         except (Rejected, AlreadyExists) as error:
-            if len(batch) > 1:
-                for one in batch:
-                    await self._flush([one])
+            if half := len(batch) // 2:  # in halves: one row that is at fault costs its neighbours few commits
+                await self._flush(batch[:half])
+                await self._flush(batch[half:])
                 return
             _fail(batch, error)
         except Exception as error:

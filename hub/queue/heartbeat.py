@@ -69,10 +69,13 @@ class Heartbeat:
             connection = await apart.enter_async_context(self._database.apart())
             locks = await apart.enter_async_context(self._locks.apart()) if self._locks is not None else None
             while not self._stopped.wait(beat):
-                self._watchdog.look(self._held.all(), self._clock.monotonic(), _GRACE)
-                due = self._due()
-                if due:
-                    await self._renew(connection, locks, due)
+                try:
+                    self._watchdog.look(self._held.all(), self._clock.monotonic(), _GRACE)
+                    if due := self._due():
+                        await self._renew(connection, locks, due)
+                except Exception:  # a bug must not end the heartbeat: every lease would
+                    _log.exception("the heartbeat failed")
+                    self.failing = True
 
     def _due(self) -> list[Attempt]:
         now = self._clock.monotonic()

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from hub.clock import Clock
+from hub.clock import Clock, backoff
 from hub.errors import AlreadyExists, DatabaseUnavailable, HubError, Rejected, TransactionConflict
 from hub.model import FINAL, BoundJob, Failure, Settlement, Status
 from hub.queue.admission import Admission
@@ -162,7 +162,16 @@ class Settler:
         if self._admission is not None:
             again = any(settlement.statusid not in FINAL for _, settlement in batch)
             self._admission.ended([attempt for attempt, _ in batch], soon=again)
-        done = await self._persist(batch)
+        try:
+            done = await self._persist(batch)
+        except Exception:
+            # A bug of the hub: the leases expire and the rescuer gives the jobs to others.
+            _log.exception("%d ended jobs could not be written", len(batch))
+            for attempt, _ in batch:
+                self.drop(attempt)
+                attempt.unwritten = False
+            self._answer(batch)
+            return
         for attempt, settlement in batch:
             self._held.drop(attempt)
             attempt.unwritten = False
@@ -178,6 +187,10 @@ class Settler:
         self._metrics.observe_batch(
             [_run(a, s.statusid, s.duration / 1000) for a, s in batch if s.executionid is not None and s.id in done]
         )
+        self._answer(batch)
+
+    def _answer(self, batch: list[Ended]) -> None:
+        """These are written or lost: tell who waits for one of them."""
         if self._waiting:
             for attempt, _ in batch:
                 if (future := self._waiting.pop(attempt.claim.id, None)) is not None and not future.done():
@@ -206,8 +219,9 @@ class Settler:
     async def _insist(
         self, write: Callable[[list[Settlement]], Awaitable[set[str]]], batch: list[Settlement]
     ) -> set[str]:
-        """Write a batch whatever it takes; after a lost answer, ask which were written."""
-        failures = 0
+        """Write a batch whatever it takes; after a lost answer, ask which were written. Of one that the database
+        refuses each half is tried apart, and the one settlement that is at fault becomes a failure."""
+        failures, refused = 0, False
         while True:
             try:
                 done = await write(batch)
@@ -222,21 +236,13 @@ class Settler:
                 if failures == 3:
                     self.away = True
                     _log.warning("%d ended jobs wait to be written: %s", len(batch), error)
-                await asyncio.sleep(min(5.0, 0.02 * 2**failures) * self._clock.random())
+                await asyncio.sleep(backoff(0.02, failures, 5.0) * self._clock.random())
             except (Rejected, AlreadyExists) as error:
-                if len(batch) > 1:
-                    return {done for one in batch for done in await self._insist(write, [one])}
-                return await self._refused(batch[0], error)
-
-    async def _refused(self, settlement: Settlement, error: HubError) -> set[str]:
-        """The database cannot hold this result: the attempt has failed, with an error that it can hold."""
-        reason = ascii(f"the result cannot be stored: {error}")[1:2000]
-        failed = Settlement(
-            id=settlement.id, fence=settlement.fence, result=None, executionid=settlement.executionid,
-            duration=settlement.duration, attempt=settlement.attempt, statusid=Status.FAILED,
-            priority=settlement.priority, retrycount=settlement.retrycount, lasterror=reason, failure=Failure.PERMANENT,
-        )  # fmt: skip
-        return await self._store.settle([failed])
+                if half := len(batch) // 2:
+                    return await self._insist(write, batch[:half]) | await self._insist(write, batch[half:])
+                if refused:
+                    raise
+                write, batch, refused = self._store.settle, [_refused(batch[0], error)], True
 
     async def _pass_on(self, batch: list[Ended]) -> None:
         """After the commit: open the next job of each key, let go on who waited for children, wake the queues that got
@@ -257,6 +263,16 @@ class Settler:
             _log.info("left to the next sweep: %s", error)
         if any(settlement.delay is not None for _, settlement in batch):
             self._wake(("",))
+
+
+def _refused(settlement: Settlement, error: HubError) -> Settlement:
+    """The database cannot hold this result: the attempt has failed, with an error that it can hold."""
+    reason = ascii(f"the result cannot be stored: {error}")[1:2000]
+    return Settlement(
+        id=settlement.id, fence=settlement.fence, result=None, executionid=settlement.executionid,
+        duration=settlement.duration, attempt=settlement.attempt, statusid=Status.FAILED,
+        priority=settlement.priority, retrycount=settlement.retrycount, lasterror=reason, failure=Failure.PERMANENT,
+    )  # fmt: skip
 
 
 def _run(attempt: Attempt, statusid: int, seconds: float) -> Run:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from hub.clock import Clock
+from hub.clock import Clock, backoff
 from hub.errors import DatabaseUnavailable, HubError
 from hub.queue.attempt import Held, Stop
 from hub.queue.store import Store
@@ -81,14 +81,16 @@ class Upkeep:
         while True:
             try:
                 await self._look()
-            except HubError as error:
+            except Exception as error:  # a bug must not end the upkeep; it is in the log, and in `failing`
                 failures += 1
-                if failures == 1:
+                if not isinstance(error, HubError):
+                    _log.exception("upkeep failed")
+                elif failures == 1:
                     _log.warning("upkeep pauses: %s", error)
-                self.failing = str(error)
+                self.failing = str(error) or type(error).__name__
                 self._pool.away = self._pool.away or isinstance(error, DatabaseUnavailable)
                 await asyncio.sleep(
-                    min(self._settings.poll_interval, 0.1 * 2**failures) * (0.5 + self._clock.random() / 2)
+                    backoff(0.1, failures, self._settings.poll_interval) * (0.5 + self._clock.random() / 2)
                 )
                 continue
             if failures or self._pool.away:

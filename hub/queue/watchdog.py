@@ -39,14 +39,14 @@ class Watchdog:
             self._blocked = False
             self._asked += 1
             self._loop.call_soon_threadsafe(self._answer, self._asked)
-        for attempt in attempts:
-            if attempt.deadline is not None and now > attempt.deadline + grace and attempt.claim.id not in self._named:
-                self._named.add(attempt.claim.id)
-                _log.error(
-                    "job %s: its handler %s ignores its time-out; the lease is left to expire, another worker takes it",
-                    attempt.claim.id,
-                    attempt.claim.handler,
-                )
+        late = {a.claim.id: a for a in attempts if a.deadline is not None and now > a.deadline + grace}
+        for job_id in late.keys() - self._named:
+            _log.error(
+                "job %s: its handler %s ignores its time-out; the lease is left to expire, another worker takes it",
+                job_id,
+                late[job_id].claim.handler,
+            )
+        self._named = set(late)
 
     def _answer(self, asked: int) -> None:
         self._answered = asked
