@@ -4,7 +4,9 @@ from functools import partial
 
 import pytest
 
+from hub.queue import lane
 from tests.conformance.engine.rig import RigMaker, running
+from tests.conformance.engine.together import Commits
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
@@ -18,3 +20,14 @@ def database_url(request: pytest.FixtureRequest) -> str:
 def rig(database_url: str) -> RigMaker:
     """`async with rig(handler, …, workers=, queues=, lease=…) as r`: the engine at work."""
     return partial(running, database_url)
+
+
+@pytest.fixture
+def few_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a handful of jobs makes a group, where each would otherwise be begun at once by a runner that is free."""
+    monkeypatch.setattr(lane, "GROUPS", 1)
+
+
+@pytest.fixture
+def commits(monkeypatch: pytest.MonkeyPatch) -> Commits:
+    return Commits(monkeypatch)

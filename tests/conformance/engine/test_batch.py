@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from hub import Batch, handler
 from hub.errors import Cancel, Permanent, Retry, Snooze
 from tests.conformance.engine.rig import Rig, RigMaker
-from tests.conformance.engine.together import EFFECT, EFFECTS, Commits, effects, ends, enqueue_all
+from tests.conformance.engine.together import EFFECT, EFFECTS, NUMBERS, Commits, but, effects, ends, enqueue_all
 from tests.faults.outside import Outside
 
 
@@ -21,22 +21,10 @@ class Reading:
     n: int
 
 
-READINGS = [{"n": n} for n in range(8)]
-
-
-@pytest.fixture
-def commits(monkeypatch: pytest.MonkeyPatch) -> Commits:
-    return Commits(monkeypatch)
-
-
 async def write(batch: Batch[Reading], *but: int) -> None:
     rows = [{"msg": str(reading.n)} for reading in batch.payloads if reading.n not in but]
     if rows:
         await batch.db.execute(EFFECT, rows)
-
-
-def but(*numbers: int) -> list[str]:
-    return [str(each["n"]) for each in READINGS if each["n"] not in numbers]
 
 
 async def alike(r: Rig, jobs: Sequence[str], column: str) -> list[Any]:
@@ -72,7 +60,7 @@ async def test_without_sql_and_without_results(rig: RigMaker) -> None:
         assert [job.json() for job in batch.jobs] == list(batch.payloads)
 
     async with rig(look) as r:
-        jobs = await enqueue_all(r, "look", READINGS)
+        jobs = await enqueue_all(r, "look", NUMBERS)
         assert await ends(r, jobs) == [3] * 8
         assert await alike(r, jobs, "result") == [None] * 8
 
@@ -97,7 +85,7 @@ async def test_some_fail_while_the_others_commit(rig: RigMaker) -> None:
 
     async with rig(store) as r:
         await r.sql(EFFECTS)
-        jobs = await enqueue_all(r, "store", READINGS)
+        jobs = await enqueue_all(r, "store", NUMBERS)
         expected = [3, 4, 5, 5, 6, 1, 3, 3]
         assert [(await r.until(job, end))["statusid"] for job, end in zip(jobs, expected, strict=True)] == expected
         assert await effects(r) == but(1, 2, 3, 4, 5)
@@ -115,7 +103,7 @@ async def test_when_all_fail_nothing_is_kept(rig: RigMaker) -> None:
 
     async with rig(store) as r:
         await r.sql(EFFECTS)
-        assert await ends(r, await enqueue_all(r, "store", READINGS)) == [4] * 8
+        assert await ends(r, await enqueue_all(r, "store", NUMBERS)) == [4] * 8
         assert await effects(r) == []
 
 
@@ -129,7 +117,7 @@ async def test_a_payload_that_does_not_fit_fails_alone_before_the_call(rig: RigM
 
     async with rig(store) as r:
         await r.sql(EFFECTS)
-        jobs = await enqueue_all(r, "store", [*READINGS[:4], {"n": "four"}, *READINGS[5:]])
+        jobs = await enqueue_all(r, "store", [*NUMBERS[:4], {"n": "four"}, *NUMBERS[5:]])
         assert await ends(r, jobs) == [3, 3, 3, 3, 4, 3, 3, 3]
         assert (await r.job(jobs[4]))["lasterror"].startswith("PayloadInvalid: payload.n")
         assert sorted(seen) == [0, 1, 2, 3, 5, 6, 7]
@@ -144,7 +132,7 @@ async def test_an_exception_is_found_to_be_the_fault_of_one(rig: RigMaker) -> No
     async with rig(store) as r:
         await r.sql("CREATE TABLE effects (msg VARCHAR(100) UNIQUE)")
         await r.sql("INSERT INTO effects VALUES ('3')")
-        jobs = await enqueue_all(r, "store", READINGS)
+        jobs = await enqueue_all(r, "store", NUMBERS)
         assert await ends(r, jobs) == [3, 3, 3, 4, 3, 3, 3, 3]
         assert IntegrityError.__name__ in (await r.job(jobs[3]))["lasterror"]
         assert await effects(r) == but()
@@ -163,7 +151,7 @@ async def test_what_is_raised_on_purpose_is_for_all(rig: RigMaker) -> None:
 
     async with rig(store, workers=1) as r:
         await r.sql(EFFECTS)
-        jobs = await enqueue_all(r, "store", READINGS)
+        jobs = await enqueue_all(r, "store", NUMBERS)
         assert await ends(r, jobs) == [3] * 8
         assert await effects(r) == but()
         assert (await alike(r, jobs, "retrycount")).count(1) == calls[0]
@@ -178,7 +166,7 @@ async def test_results_that_belong_to_nobody_fail_all(rig: RigMaker, answer: Any
 
     async with rig(store) as r:
         await r.sql(EFFECTS)
-        jobs = await enqueue_all(r, "store", READINGS)
+        jobs = await enqueue_all(r, "store", NUMBERS)
         assert await ends(r, jobs) == [4] * 8
         assert all("a result for each job" in error for error in await alike(r, jobs, "lasterror"))
         assert await effects(r) == []
@@ -190,7 +178,7 @@ async def test_a_result_that_cannot_be_kept_fails_its_own_job(rig: RigMaker) -> 
         return [object() if reading.n == 2 else reading.n for reading in batch.payloads]
 
     async with rig(store) as r:
-        assert await ends(r, await enqueue_all(r, "store", READINGS)) == [3, 3, 4, 3, 3, 3, 3, 3]
+        assert await ends(r, await enqueue_all(r, "store", NUMBERS)) == [3, 3, 4, 3, 3, 3, 3, 3]
 
 
 async def test_one_that_is_cancelled_leaves_and_the_others_go_again(rig: RigMaker) -> None:
@@ -207,7 +195,7 @@ async def test_one_that_is_cancelled_leaves_and_the_others_go_again(rig: RigMake
 
     async with rig(store) as r:
         await r.sql(EFFECTS)
-        jobs = await enqueue_all(r, "store", READINGS)
+        jobs = await enqueue_all(r, "store", NUMBERS)
         async with asyncio.timeout(20):
             await entered.wait()
         await r.engine.cancel(jobs[2], reason="not wanted", actor="test")
@@ -228,7 +216,7 @@ async def test_a_timeout_is_that_of_the_call_and_its_jobs_go_on_alone(rig: RigMa
 
     async with rig(store, workers=1) as r:
         await r.sql(EFFECTS)
-        jobs = await enqueue_all(r, "store", READINGS)
+        jobs = await enqueue_all(r, "store", NUMBERS)
         assert await ends(r, jobs) == [3] * 8
         assert await effects(r) == but()
         timed_out = [job for job in jobs if len(await r.histories(job)) == 2]
@@ -253,7 +241,7 @@ async def test_one_whose_fence_is_lost_keeps_none_of_its_effects(rig: RigMaker, 
         async with rig(store) as r:
             outside = stack.enter_context(Outside.of(r.url))
             await r.sql(EFFECTS)
-            jobs = await enqueue_all(r, "store", READINGS)
+            jobs = await enqueue_all(r, "store", NUMBERS)
             assert await ends(r, jobs[1:]) == [3] * 7
             assert await effects(r) == but(0)
             assert (await r.job(jobs[0]))["leaseowner"] == "other"
@@ -274,7 +262,7 @@ async def test_what_jobs_send_leaves_with_the_commit_but_not_that_of_one_that_fa
 
     async with rig(store, child) as r:
         await r.sql(EFFECTS)
-        jobs = await enqueue_all(r, "store", READINGS)
+        jobs = await enqueue_all(r, "store", NUMBERS)
         assert await ends(r, jobs) == [3, 3, 3, 4, 3, 3, 3, 3]
         await r.ran(15)
         rows = await r.sql("SELECT parentjobid FROM queue_jobs WHERE handler = 'child'")
@@ -295,8 +283,8 @@ async def test_jobs_of_a_key_keep_their_order_and_wait_for_one_that_is_retried(r
 
     async with rig(store) as r:
         await r.sql(EFFECTS)
-        jobs = await enqueue_all(r, "store", READINGS[:5], key="k")
-        free = await enqueue_all(r, "store", READINGS[5:])
+        jobs = await enqueue_all(r, "store", NUMBERS[:5], key="k")
+        free = await enqueue_all(r, "store", NUMBERS[5:])
         assert await ends(r, [*jobs, *free]) == [3] * 8
         last = {n: place for place, n in enumerate(done) if n < 5}
         assert sorted(last, key=last.__getitem__) == [0, 1, 2, 3, 4], done
@@ -312,7 +300,7 @@ async def test_a_handler_cannot_end_the_transaction(rig: RigMaker) -> None:
 
     async with rig(store) as r:
         await r.sql(EFFECTS)
-        jobs = await enqueue_all(r, "store", READINGS)
+        jobs = await enqueue_all(r, "store", NUMBERS)
         assert await ends(r, jobs) == [4] * 8
         assert set(await alike(r, jobs, "failure")) == {"permanent"}
         assert await effects(r) == []
@@ -324,7 +312,7 @@ async def test_a_step_is_refused(rig: RigMaker) -> None:
         await batch.jobs[0].step("outside", lambda: None)
 
     async with rig(store) as r:
-        jobs = await enqueue_all(r, "store", READINGS)
+        jobs = await enqueue_all(r, "store", NUMBERS)
         assert await ends(r, jobs) == [4] * 8
         assert all(error.startswith("StepInsideTransaction") for error in await alike(r, jobs, "lasterror"))
 
@@ -341,7 +329,7 @@ async def test_one_that_failed_before_is_called_alone(rig: RigMaker) -> None:
                 batch.fail(job, f"{reading.n} is not there yet")
 
     async with rig(store) as r:
-        assert await ends(r, await enqueue_all(r, "store", READINGS)) == [3] * 8
+        assert await ends(r, await enqueue_all(r, "store", NUMBERS)) == [3] * 8
         assert alone == [1] * 8
 
 
@@ -357,7 +345,7 @@ async def test_others_of_the_queue_run_between_batches(rig: RigMaker) -> None:
     async with rig(store, single) as r:
         await r.sql(EFFECTS)
         mixed = []
-        for each in READINGS:
+        for each in NUMBERS:
             mixed += await enqueue_all(r, "store", [each])
             mixed += await enqueue_all(r, "single", [each])
         assert await ends(r, mixed) == [3] * 16

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from hub import Job
 from hub.clock import SystemClock
 from hub.handlers.outgoing import request
 from hub.model import Settlement
@@ -15,6 +16,18 @@ from tests.conformance.engine.rig import Rig
 
 EFFECTS = "CREATE TABLE effects (msg VARCHAR(100))"
 EFFECT = text("INSERT INTO effects (msg) VALUES (:msg)")
+NUMBERS = [{"n": n} for n in range(8)]
+"""The payloads of eight jobs."""
+
+
+async def write(job: Job, payload: dict[str, int]) -> None:
+    """The effect of one of them."""
+    await job.db.execute(EFFECT, {"msg": str(payload["n"])})
+
+
+def but(*numbers: int) -> list[str]:
+    """The effects of all of them but these."""
+    return [str(each["n"]) for each in NUMBERS if each["n"] not in numbers]
 
 
 async def enqueue_all(r: Rig, handler: str, payloads: Sequence[Any], **options: Any) -> list[str]:
