@@ -44,6 +44,7 @@ KINDS = {
     "every": "one of two day fields holds every value without being `*` (`*/1`, `0-6`): either and both change places",
     "gap": "clocks put forward: an hour with a step (`*/2`) fires at the end of the gap, at a time that does not fit",
     "twice": "clocks put back: a fixed hour fires in both passes",
+    "whole": "hours that hold every value without a star (`0-23`) follow elapsed time: the gap is not made up for",
     "syntax": "another way of writing it",
 }
 EXAMPLES = [
@@ -59,6 +60,9 @@ EXAMPLES = [
     Deviation("0 */2 * * *", "America/Havana", "2027-03-14 04:30", "2027-03-14 05:00", "2027-03-14 06:00", "gap"),
     Deviation("0 2 * * *", "Antarctica/Troll", "2011-10-30 00:00", "2011-10-30 02:00", "2011-10-31 02:00", "twice"),
     Deviation("0 1 * * *", "America/New_York", "2019-11-03 05:00", "2019-11-03 06:00", "2019-11-04 06:00", "twice"),
+    Deviation(
+        "34 0-23 * * *", "America/Sao_Paulo", "2015-10-18 02:59", "2015-10-18 03:34", "2015-10-18 03:00", "whole"
+    ),
     Deviation("30 0 8 * * *", "UTC", "2026-03-01 12:00", "2026-03-08 00:30", "2026-03-02 08:00:30", "syntax"),
     Deviation("0 0 * * 5L", "UTC", "2026-03-01 12:00", "CroniterNotAlphaError", "2026-03-27 00:00", "syntax"),
 ]
@@ -99,6 +103,8 @@ def kind_of(expression: str, meaning: oracle.Meaning, says: datetime, name: str)
     every = meaning.days == frozenset(range(1, 32)) or meaning.weekdays == frozenset(range(7))
     if day != "*" and weekday != "*" and (every or "*/1" in (day, weekday)):
         return "every"
+    if len(meaning.hours) == 24 and not meaning.elapsed:
+        return "whole"
     wall = says.astimezone(ZoneInfo(name))
     if not meaning.shows(wall.replace(tzinfo=None)):
         return "gap"
