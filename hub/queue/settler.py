@@ -238,10 +238,12 @@ class Settler:
                     _log.warning("%d ended jobs wait to be written: %s", len(batch), error)
                 await asyncio.sleep(backoff(0.02, failures, 5.0) * self._clock.random())
             except (Rejected, AlreadyExists) as error:
+                self.away = False
                 if half := len(batch) // 2:
                     return await self._insist(write, batch[:half]) | await self._insist(write, batch[half:])
                 if refused:
-                    raise
+                    _log.error("job %s: its end cannot be written: %s", batch[0].id, error)
+                    return set()
                 write, batch, refused = self._store.settle, [_refused(batch[0], error)], True
 
     async def _pass_on(self, batch: list[Ended]) -> None:
