@@ -29,7 +29,7 @@ from hub.api.shapes_of_jobs import (
     ScheduledJobPage,
     ScheduledJobRequest,
 )
-from hub.errors import Conflict, Rejected
+from hub.errors import AlreadyExists, Conflict, Rejected
 from hub.scheduler.control import Control
 from hub.scheduler.records import Definition, Filter, JobRecords
 from hub.telemetry import get_logger
@@ -228,6 +228,8 @@ class _InWords:
         if isinstance(error, Rejected):
             column = (error.field or "schedule").partition(".")[0]
             raise invalid(_COLUMNS.get(column, column), str(error)) from error
+        if isinstance(error, AlreadyExists):
+            raise HttpFault(409, error.code, "name: another job has it", field="name") from error
 
 
 def _number(query: Query, name: str, default: int, least: int, most: int) -> int:

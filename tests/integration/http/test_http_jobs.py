@@ -155,7 +155,8 @@ async def test_a_used_name_is_a_conflict(serve: Serve) -> None:
     async with serve() as hub:
         await make(hub)
         other = await make(hub, name="other")
-        assert (await hub.post("/jobs", DOCUMENTED)).problem()["status"] == 409
+        taken = (await hub.post("/jobs", DOCUMENTED)).problem()
+        assert (taken["status"], taken["code"], taken["field"]) == (409, "already-exists", "name")
         answer = await hub.call("PUT", f"/jobs/{other['id']}", json={"name": "My Job"})
         assert answer.problem()["status"] == 409
         assert (await hub.get(f"/jobs/{other['id']}")).json()["name"] == "other"
