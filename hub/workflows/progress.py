@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import zip_longest
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 from msgspec.structs import astuple
@@ -22,11 +22,24 @@ from hub.queue.store import Store
 from hub.workflows import graph, rows
 from hub.workflows.definition import Definition, Step
 
-_ABOUT = msgspec.json.Decoder(dict[str, Any])
 _PROGRESS = msgspec.json.Decoder(dict[str, str])
 _encode = msgspec.json.Encoder().encode
 _TOGETHER = 500
 _KNOWN = 1000
+
+
+class _Whose(msgspec.Struct, frozen=True):
+    id: str
+    step: str
+
+
+class _About(msgspec.Struct, frozen=True):
+    """Of a step's metadata what tells whose it is."""
+
+    workflow: _Whose
+
+
+_ABOUT = msgspec.json.Decoder(_About)
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -42,10 +55,10 @@ class Finished(msgspec.Struct, frozen=True):
 def finished(claim: Claim, output: str | None, duration: int) -> Finished | None:
     """The end of a step by its claim; None if its metadata do not say of which execution (SQL has changed them)."""
     try:
-        about = _ABOUT.decode(claim.metadata or "{}")[rows.METHOD]
-        return Finished(about["id"], about["step"], output, duration, claim.traceparent)
-    except (msgspec.DecodeError, KeyError, TypeError):
+        about = _ABOUT.decode(claim.metadata or "{}").workflow
+    except msgspec.DecodeError:
         return None
+    return Finished(about.id, about.step, output, duration, claim.traceparent)
 
 
 class Execution(msgspec.Struct, frozen=True):

@@ -73,6 +73,8 @@ def retry_delay(retry: int) -> float:
 
 def _refuse_fault(job: Job) -> None:
     """What could not be said when the step began, as no step had an attempt to fail then."""
+    if '"fault"' not in (job._claim.metadata or ""):
+        return
     about = job.metadata.get(rows.METHOD)
     fault = about.get("fault") if isinstance(about, dict) else None
     if fault:

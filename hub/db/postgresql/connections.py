@@ -74,7 +74,7 @@ async def execute(
     if statement.columns:
         columns = (
             {
-                name: values if any(value is not None for value in values) else ()
+                name: () if values[0] is None and values.count(None) == len(values) else values
                 for name, values in zip(statement.columns, zip(*rows, strict=True), strict=True)
             }
             if rows

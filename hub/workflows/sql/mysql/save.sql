@@ -1,6 +1,7 @@
 -- columns: workflow_id, status, context, progress, ended, step_id, output, duration, begun_id, begun_name, begun_status
 -- What the ends of steps make of executions, which are held already, and of their steps. A row has an execution as it is
--- now, one step of it that ended (`duration` in milliseconds) or none, and one that begins or none. Plan: primary keys.
+-- now, one step of it that ended (`duration` in milliseconds) or none, and one that begins, for
+-- the first time, or none. Plan: primary keys.
 UPDATE JSON_TABLE(:rows, '$[*]' COLUMNS (
     workflow_id varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]',
     status varchar(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[1]',
@@ -27,5 +28,3 @@ FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
     step_name varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[9]',
     status varchar(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[10]')) v
 WHERE v.step_id IS NOT NULL
-ON DUPLICATE KEY UPDATE status = v.status, input_data = v.input, output_data = NULL, error_message = NULL,
-    completed_at = NULL

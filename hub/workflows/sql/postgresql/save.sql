@@ -1,6 +1,7 @@
 -- columns: workflow_id, status, context, progress, ended, step_id, output, duration, begun_id, begun_name, begun_status
 -- What the ends of steps make of executions, which are held already, and of their steps. A row has an execution as it is
--- now, one step of it that ended (`duration` in milliseconds) or none, and one that begins or none. Plan: primary keys.
+-- now, one step of it that ended (`duration` in milliseconds) or none, and one that begins, for
+-- the first time, or none. Plan: primary keys.
 WITH v AS MATERIALIZED (
     SELECT * FROM unnest(:workflow_id::text[], :status::text[], :context::text[], :progress::text[], :ended::boolean[],
                          :step_id::text[], :output::text[], :duration::bigint[], :begun_id::text[], :begun_name::text[],
@@ -17,7 +18,5 @@ WITH v AS MATERIALIZED (
         started_at = clock_timestamp() - v.duration * interval '1 ms', completed_at = clock_timestamp()
     FROM v WHERE s.step_id = v.step_id
 )
-INSERT INTO workflow_steps AS s (step_id, workflow_id, step_name, status, input_data)
+INSERT INTO workflow_steps (step_id, workflow_id, step_name, status, input_data)
 SELECT begun_id, workflow_id, begun_name, begun_status, context::jsonb FROM v WHERE begun_id IS NOT NULL
-ON CONFLICT (step_id) DO UPDATE SET status = excluded.status, input_data = excluded.input_data, output_data = NULL,
-    error_message = NULL, completed_at = NULL

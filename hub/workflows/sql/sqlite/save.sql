@@ -1,6 +1,7 @@
 -- columns: workflow_id, status, context, progress, ended, step_id, output, duration, begun_id, begun_name, begun_status
 -- What the ends of steps make of executions and of their steps. A row has an execution as it is now, one step of it that
--- ended (`duration` in milliseconds) or none, and one that begins or none. Plan: primary keys.
+-- ended (`duration` in milliseconds) or none, and one that begins, for
+-- the first time, or none. Plan: primary keys.
 UPDATE workflow_executions SET status = v.status, context = v.context, progress = v.progress,
     error_message = CASE WHEN v.status IN ('failed', 'cancelled') THEN error_message END,
     completed_at = CASE WHEN v.ended THEN COALESCE(completed_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')) END,
@@ -18,5 +19,3 @@ WHERE workflow_steps.step_id = v.step_id
 INSERT INTO workflow_steps (step_id, workflow_id, step_name, status, input_data)
 SELECT value ->> 8, value ->> 0, value ->> 9, value ->> 10, value ->> 2 FROM json_each(:rows)
 WHERE value ->> 8 IS NOT NULL
-ON CONFLICT (step_id) DO UPDATE SET status = excluded.status, input_data = excluded.input_data, output_data = NULL,
-    error_message = NULL, completed_at = NULL
