@@ -6,17 +6,8 @@ import time
 import pytest
 
 from hub.errors import Permanent, Transient
-from tests.integration.adapters.activemq_adapters import (
-    adapter,
-    connected,
-    fresh,
-    left_in,
-    nothing_comes,
-    one_delivery,
-    outgoing,
-    peer,
-    read,
-)
+from tests.integration.adapters.activemq_adapters import adapter, connected, fresh, left_in, outgoing, peer
+from tests.integration.adapters.alone import nothing_comes, one_delivery, read
 from tests.servers import ActiveMqService
 from tests.servers.activemq import GUEST, GUEST_PASSWORD
 

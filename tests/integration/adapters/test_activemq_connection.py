@@ -9,15 +9,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from hub.errors import HubError, Permanent, Rejected, Transient
-from tests.integration.adapters.activemq_adapters import (
-    adapter,
-    connected,
-    fresh,
-    one_delivery,
-    outgoing,
-    peer,
-    read,
-)
+from tests.integration.adapters.activemq_adapters import adapter, connected, fresh, outgoing, peer
+from tests.integration.adapters.alone import one_delivery, read
 from tests.servers import ActiveMqService, free_port
 
 pytestmark = pytest.mark.activemq

@@ -11,7 +11,8 @@ import pytest
 
 from hub.adapters.activemq import ActiveMqAdapter
 from hub.errors import HubError, Permanent
-from tests.integration.adapters.activemq_adapters import adapter, fresh, nothing_comes, one_delivery, outgoing, read
+from tests.integration.adapters.activemq_adapters import adapter, fresh, outgoing
+from tests.integration.adapters.alone import nothing_comes, one_delivery, read
 from tests.servers import RabbitMqService
 from tests.servers.rabbitmq import PASSWORD
 

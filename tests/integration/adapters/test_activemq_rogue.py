@@ -8,7 +8,8 @@ import pytest
 
 from hub.adapters.activemq.frames import LIMIT, NotStomp, Splitter
 from hub.errors import HubError, Permanent, Transient
-from tests.integration.adapters.activemq_adapters import adapter, one_delivery, outgoing
+from tests.integration.adapters.activemq_adapters import adapter, outgoing
+from tests.integration.adapters.alone import one_delivery
 from tests.servers.stomp_peer import Frame, read_frame
 
 Script = Callable[[Frame], bytes]

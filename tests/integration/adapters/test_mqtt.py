@@ -9,7 +9,8 @@ import pytest
 
 from hub.adapters.mqtt import MqttAdapter
 from hub.errors import Transient
-from tests.integration.adapters.mqtt_adapters import adapter, connected, fresh, nothing_comes, one_delivery, read
+from tests.integration.adapters.alone import fresh, nothing_comes, one_delivery, read
+from tests.integration.adapters.mqtt_adapters import adapter, connected
 from tests.servers import MosquittoService
 from tests.servers.mqtt_peer import Peer
 

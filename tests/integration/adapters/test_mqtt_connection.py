@@ -9,7 +9,8 @@ import pytest
 
 from hub.adapters.mqtt import MqttAdapter, connection
 from hub.errors import Permanent, Transient
-from tests.integration.adapters.mqtt_adapters import adapter, connected, fresh, one_delivery, outgoing, read
+from tests.integration.adapters.alone import fresh, one_delivery, read
+from tests.integration.adapters.mqtt_adapters import adapter, connected, outgoing
 from tests.servers import MosquittoService
 from tests.servers.mqtt_peer import Peer
 

@@ -15,7 +15,7 @@ from hub import Hub
 from hub.config import build
 from tests.conformance.adapters.mqtt import Mqtt
 from tests.conformance.adapters.rig import NAME, Bench, document, eventually, note, numbered, route, running
-from tests.integration.adapters.mqtt_adapters import fresh
+from tests.integration.adapters.alone import fresh
 from tests.integration.cli_project import CliProject
 from tests.servers import MosquittoService, PostgresDatabases
 from tests.servers.mqtt_peer import Peer

@@ -7,7 +7,8 @@ import pytest
 
 from hub.adapters.mqtt import sending
 from hub.errors import Permanent, Transient
-from tests.integration.adapters.mqtt_adapters import adapter, connected, fresh, outgoing
+from tests.integration.adapters.alone import fresh
+from tests.integration.adapters.mqtt_adapters import adapter, connected, outgoing
 from tests.servers import MosquittoService
 from tests.servers.mqtt_peer import Peer
 
