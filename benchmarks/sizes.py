@@ -29,6 +29,7 @@ class Sizes:
     in_flight: int = 1_000
     messages: int = 20_000
     sockets: int = 5_000
+    workflows: int = 10_000
     requests: int = 20_000
     marathon: int = 0
     timeout: float = 60.0
@@ -39,7 +40,8 @@ class Sizes:
         return cls(
             empty=10_000, inserts=3_000, grouped=10_000, rows=20_000, pickups=50, idle=3.0, sqlite_empty=5_000,
             sqlite_inserts=1_000,
-            backlog=100_000, few=4_000, pinned=20_000, in_flight=1_000, messages=4_000, sockets=1_000, requests=3_000,
+            backlog=100_000, few=4_000, pinned=20_000, in_flight=1_000, messages=4_000, sockets=1_000,
+            workflows=500, requests=3_000,
         )  # fmt: skip
 
     @classmethod
@@ -48,7 +50,8 @@ class Sizes:
         return cls(
             empty=jobs, inserts=jobs, grouped=jobs, rows=jobs, pickups=5, idle=0.2, sqlite_empty=jobs,
             sqlite_inserts=jobs // 4,
-            backlog=jobs * 5, few=jobs, pinned=jobs, in_flight=20, messages=jobs, sockets=20, requests=jobs,
+            backlog=jobs * 5, few=jobs, pinned=jobs, in_flight=20, messages=jobs, sockets=20,
+            workflows=max(5, jobs // 5), requests=jobs,
         )  # fmt: skip
 
     def with_backlog(self, rows: int) -> Self:

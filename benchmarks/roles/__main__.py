@@ -25,7 +25,7 @@ ROLES = frozenset(
         *("webhooks_hub", "webhooks_bare", "webhooks_senders"),
         *("pgqueuer_jobs", "pgqueuer_enqueue", "pgqueuer_server", "pgqueuer_producer", "copy_rows", "snapshot"),
         *("hub_kafka", "kafka_copy", "kafka_single"),
-        *("hub_workflows", "hub_workflow_starts", "hub_share", "hub_schedules"),
+        *("hub_workflows", "hub_workflow_starts", "dbos_workflows", "hub_share", "hub_schedules"),
     )
 )
 

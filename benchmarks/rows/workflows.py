@@ -1,7 +1,8 @@
-"""Steps of workflows a second, beside plain jobs with the same handlers: what the context and the order of steps cost.
+"""Steps of workflows a second, beside plain jobs with the same handlers (what the context and the order of steps cost),
+and beside dbos.
 
 Invariant: as many steps as jobs, one process each; every workflow has completed, with every step once, when the figure
-is taken.
+is taken. dbos, far slower, gets a share of the workflows; its steps write no less than a row each.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ from benchmarks.stand import Stand
 
 STEPS = 5
 WORKERS = {"benchmark.empty": 100, "benchmark.insert": 16}
+_INSERTS, _DBOS = 5, 20
+"""What part of the workflows have steps that insert, and what part dbos gets."""
 
 
 def benchmark(stand: Stand) -> Benchmark:
-    count = max(5, stand.sizes.empty // 30)
-    total = count * STEPS
+    whole = stand.sizes.workflows
+    counts = {"benchmark.empty": whole, "benchmark.insert": max(5, whole // _INSERTS)}
 
     def workflows(handler: str) -> Sample:
+        count = counts[handler]
+        total = count * STEPS
         spec = {"workflows": count, "steps": STEPS, "handler_name": handler}
         with stand.fresh("hub") as url:
             stand.measured("hub_workflow_starts", count, url=url, **spec)
@@ -31,21 +36,33 @@ def benchmark(stand: Stand) -> Benchmark:
         return figures
 
     def jobs(handler: str) -> Sample:
+        total = counts[handler] * STEPS
         with hub_queue(stand, total, handler) as url:
             return stand.measured("hub_jobs", total, url=url, jobs=total, workers=WORKERS[handler])
 
+    def dbos() -> Sample:
+        count = max(5, whole // _DBOS)
+        with stand.fresh("hub") as url:
+            figures = stand.measured("dbos_workflows", count * STEPS, url=url, workflows=count, steps=STEPS)
+            steps = stand.value(url, "SELECT count(*) FROM dbos.operation_outputs")
+            assert steps == count * STEPS, f"of {count * STEPS} steps of dbos {steps} are there"
+        return figures
+
+    goal = Goal("plain jobs, empty", at_least=0.5)
     return Benchmark(
         name="workflows",
-        title=f"Workflows, {count:,} of {STEPS} steps one after another",
+        title=f"Workflows, {whole:,} of {STEPS} steps one after another",
         contestants={
             "steps, empty": lambda: workflows("benchmark.empty"),
             "jobs, empty": lambda: jobs("benchmark.empty"),
+            "dbos": dbos,
             "steps, insert": lambda: workflows("benchmark.insert"),
             "jobs, insert": lambda: jobs("benchmark.insert"),
         },
         lines=[
-            Line("steps, empty handler", "steps, empty", "rate", "jobs/s", [Goal("plain jobs, empty", at_least=0.5)]),
+            Line("steps, empty handler", "steps, empty", "rate", "jobs/s", [goal, Goal("dbos, empty steps")]),
             Line("plain jobs, empty", "jobs, empty", "rate", "jobs/s"),
+            Line("dbos, empty steps", "dbos", "rate", "jobs/s"),
             Line(
                 "steps, one INSERT", "steps, insert", "rate", "jobs/s", [Goal("plain jobs, one INSERT", at_least=0.5)]
             ),
