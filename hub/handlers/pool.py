@@ -35,7 +35,7 @@ from hub.handlers.view import JobView
 _IDLE = 60.0
 _TRIES = 3
 """Children that may die before they have begun, for one call."""
-_PROGRAM = "import sys; sys.path[:] = {path!r}; from hub.handlers.pool_child import main; main({descriptor})"
+_PROGRAM = "import sys; sys.path[:] = {path!r}; from hub.handlers.pool_child import main; main({descriptor}, {leash})"
 
 
 class ChildDied(Transient):
@@ -126,7 +126,11 @@ class _Child:
     """One process, and the way to it. `reusable`: it has answered, and nothing is under way."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        leash: int,
     ) -> None:
         self._process = process
         self._reader = reader
@@ -134,22 +138,32 @@ class _Child:
         self._timer: asyncio.TimerHandle | None = None
         # Waited for from the start: nobody else reaps it.
         self._end = asyncio.ensure_future(process.wait())
+        self._end.add_done_callback(lambda _: os.close(leash))
         self.reusable = False
 
     @classmethod
     async def start(cls) -> _Child:
         ours, theirs = socket.socketpair()
-        with theirs:
-            program = _PROGRAM.format(path=sys.path, descriptor=theirs.fileno())
-            # A session of its own, so that it is killed with all that it has started.
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-c", program),
-                stdin=asyncio.subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
+        # Nothing is ever said over the pipe: its end is that of this process.
+        held, leash = os.pipe()
+        try:
+            with theirs:
+                program = _PROGRAM.format(path=sys.path, descriptor=theirs.fileno(), leash=held)
+                # A session of its own, so that it is killed with all that it has started.
+                process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-c", program),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno(), held],
+                    start_new_session=True,
+                )
+        except BaseException:
+            ours.close()
+            os.close(leash)
+            raise
+        finally:
+            os.close(held)
         reader, writer = await asyncio.open_connection(sock=ours)
-        return cls(process, reader, writer)
+        return cls(process, reader, writer, leash)
 
     @property
     def pid(self) -> int:

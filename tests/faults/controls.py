@@ -39,6 +39,8 @@ class Control(StrEnum):
     """A broker is told that its messages are taken before the rows are committed."""
     OFFSET_OUTSIDE = "offset-outside"
     """The place in a broker's log is not committed with the rows; the broker alone knows it."""
+    CHILDREN_STAY = "children-stay"
+    """A child of the process pool takes no notice of its parent's end."""
     NO_HEARTBEAT = "no-heartbeat"
     """No control but a fault: leases are not renewed. The promise must hold all the same."""
 
@@ -68,6 +70,7 @@ def install(controls: Sequence[Control], patch: Patch = replace) -> None:
             Control.NO_DEDUPE: _no_dedupe,
             Control.ACKNOWLEDGE_FIRST: _acknowledge_first,
             Control.OFFSET_OUTSIDE: _offset_outside,
+            Control.CHILDREN_STAY: _children_stay,
             Control.NO_HEARTBEAT: _no_heartbeat,
         }[control]
         make_wrong(patch)
@@ -96,7 +99,7 @@ def _no_fence(patch: Patch) -> None:
 def _effects_first(patch: Patch) -> None:
     send, commit = PostgresJobTransaction._send, WriteHold.commit
     together, block = PostgresJobTransaction.commit_all, MysqlJobTransaction._send_block
-    together_on_mariadb = MysqlJobTransaction.commit_all
+    together_on_mariadb, apart = MysqlJobTransaction.commit_all, MysqlJobTransaction._send_apart
 
     async def send_later(self: PostgresJobTransaction, slot: JobSlot, statement: Statement, row: Sequence[Any]) -> bool:
         await slot.driver.execute("COMMIT")
@@ -122,6 +125,11 @@ def _effects_first(patch: Patch) -> None:
         await slot.driver.begin()
         return await block(self, slot, texts)
 
+    async def apart_later(self: MysqlJobTransaction, slot: MysqlSlot, texts: Sequence[str]) -> bool:
+        await slot.driver.commit()
+        await slot.driver.begin()
+        return await apart(self, slot, texts)
+
     async def together_later_on_mariadb(
         self: MysqlJobTransaction, statement: Statement, rows: Rows, /, **scalars: Any
     ) -> bool:
@@ -133,6 +141,7 @@ def _effects_first(patch: Patch) -> None:
     patch(PostgresJobTransaction, "_send", send_later)
     patch(PostgresJobTransaction, "commit_all", together_later)
     patch(MysqlJobTransaction, "_send_block", block_later)
+    patch(MysqlJobTransaction, "_send_apart", apart_later)
     patch(MysqlJobTransaction, "commit_all", together_later_on_mariadb)
     patch(WriteHold, "commit", commit_later)
 
@@ -187,6 +196,13 @@ def _offset_outside(patch: Patch) -> None:
         return await insert(self, bare)
 
     patch(Inbox, "_insert", insert_without)
+
+
+def _children_stay(patch: Patch) -> None:
+    from hub.handlers import pool
+
+    program = pool._PROGRAM.replace("from hub.handlers.pool_child import", "from tests.faults.stray import")
+    patch(pool, "_PROGRAM", program)
 
 
 def _no_heartbeat(patch: Patch) -> None:

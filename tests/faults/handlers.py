@@ -10,12 +10,13 @@ import asyncio
 import contextlib
 import os
 import random
+import subprocess
 import time
 from pathlib import Path
 
 from sqlalchemy import text
 
-from hub import Batch, Job, SyncJob, handler
+from hub import Batch, Job, ProcessJob, SyncJob, handler
 from hub.handlers.view import JobView
 from tests.faults.points import Point, passing
 
@@ -32,16 +33,21 @@ SHARED_PUBLISHING = "fault.shared-publish"
 BATCHED = "fault.batch"
 SYNC = "fault.sync"
 SYNC_PUBLISHING = "fault.sync-publish"
+POOLED = "fault.pool"
+ORPHANED = "fault.orphan"
 FORWARDING = "fault.forward"
 KINDS = (EFFECTFUL, EMPTY, EFFECTFUL, PUBLISHING)
 """What a load is made of, over and over. The effect of one without SQL is that its job is completed."""
 SHARED_KINDS = (SHARED, EMPTY, SHARED, SHARED_PUBLISHING)
 BATCH_KINDS = (BATCHED, EMPTY, BATCHED, BATCHED)
 SYNC_KINDS = (SYNC, EMPTY, SYNC, SYNC_PUBLISHING)
-SENDING = (PUBLISHING, SHARED_PUBLISHING, BATCHED, FORWARDING, SYNC_PUBLISHING)
+POOL_KINDS = (POOLED, POOLED, EMPTY, POOLED)
+SEVERAL_KINDS = (EFFECTFUL, EMPTY, SHARED, SYNC)
+_SENDING_BY_SQL = (PUBLISHING, SHARED_PUBLISHING, BATCHED, FORWARDING, SYNC_PUBLISHING)
+WITH_EFFECT = (EFFECTFUL, UNHURRIED, GATED, "fault.block", SHARED, SYNC, *_SENDING_BY_SQL)
+WITHOUT_SQL = (EMPTY, GATED_EMPTY, POOLED, ORPHANED)
+SENDING = (*_SENDING_BY_SQL, POOLED, ORPHANED)
 """Each of their jobs has one child."""
-WITH_EFFECT = (EFFECTFUL, UNHURRIED, GATED, "fault.block", SHARED, SYNC, *SENDING)
-WITHOUT_SQL = (EMPTY, GATED_EMPTY)
 
 
 async def leave_effect(job: Job, msg_id: str) -> None:
@@ -118,6 +124,27 @@ def publish_from_a_thread(payload: dict[str, str], job: SyncJob) -> None:
     job.db.execute(EFFECT, effect_of(job, payload["id"]))
     job.publish("elsewhere", "orders", {"of": payload["id"]})
     passing(Point.MID_HANDLER)
+
+
+@handler(POOLED, process=True)
+def in_a_process(payload: dict[str, str], job: ProcessJob) -> int:
+    job.publish("elsewhere", "orders", {"of": payload["id"]})
+    return sum(number * number for number in range(100_000))
+
+
+@handler(ORPHANED, process=True, timeout=600)
+def orphaned(payload: dict[str, str], job: ProcessJob) -> None:
+    """Says who runs it in the file `said`, and keeps its processor busy for minutes; another attempt ends at once.
+    `busy` with `c`, it does so inside one call, in which no thread of Python gets a turn."""
+    job.publish("elsewhere", "orders", {"of": payload["id"]})
+    if job.attempt > 0:
+        return
+    beside = subprocess.Popen(["sleep", "600"])
+    said = Path(payload["said"])
+    said.with_suffix(".new").write_text(f"{os.getpid()} {beside.pid}")
+    said.with_suffix(".new").rename(said)
+    while True:
+        sum(range(10**10 if payload["busy"] == "c" else 10**4))
 
 
 @handler(EMPTY)

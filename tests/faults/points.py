@@ -24,6 +24,9 @@ from hub.db.mysql.job import MysqlJobTransaction
 from hub.db.mysql.slots import JobSlot
 from hub.db.postgresql.job import PostgresJobTransaction
 from hub.db.sqlite.writer import Work, WriteHold
+from hub.handlers import pool
+from hub.handlers.pool_frames import Enqueued as Sent
+from hub.handlers.pool_frames import Said
 from hub.model import Enqueued, NewJob, Settlement
 from hub.ports import Rows, Statement
 from hub.queue.claims import Claimed
@@ -46,7 +49,7 @@ class Point(StrEnum):
     AFTER_ANSWER = "after-answer"
     AFTER_CLAIM = "after-claim"
     MID_HANDLER = "mid-handler"
-    """The handler has written its effect, and goes on."""
+    """The handler has written its effect, and goes on. One in the process pool has said what it sends."""
     BEFORE_LAST_UPDATE = "before-last-update"
     BEFORE_COMMIT = "before-commit"
     """The completion has run inside the transaction, COMMIT is not sent."""
@@ -79,10 +82,11 @@ INSTANCE = "instance "
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A line of a journal: what happened to a victim, and when (seconds since 1970)."""
+    """A line of a journal: what happened to a victim, when (seconds since 1970), and to which process of it."""
 
     event: str
     at: float
+    pid: int = 0
 
 
 class Journal:
@@ -93,12 +97,20 @@ class Journal:
 
     def write(self, event: str) -> None:
         """Append a line in one write: nothing of it is lost when the process is killed right after."""
-        line = msgspec.json.encode(Entry(event, time.time())) + b"\n"
+        line = msgspec.json.encode(Entry(event, time.time(), os.getpid())) + b"\n"
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             os.write(descriptor, line)
         finally:
             os.close(descriptor)
+
+    def first(self, event: str) -> bool:
+        """Whether nobody has asked this before, in any process."""
+        try:
+            os.close(os.open(self.path.with_name(f"{self.path.name} {event}"), os.O_CREAT | os.O_EXCL, 0o644))
+        except FileExistsError:
+            return False
+        return True
 
     def read(self) -> list[Entry]:
         if not self.path.exists():
@@ -107,8 +119,8 @@ class Journal:
 
 
 class Trap:
-    """Springs at the `at`-th passing of `point` (None: never), once. Called from any thread. With `armed` only what
-    passes while that file is there counts."""
+    """Springs at the `at`-th passing of `point` (None: never), once: of several processes with one journal in the first
+    that comes there. Called from any thread. With `armed` only what passes while that file is there counts."""
 
     def __init__(self, point: Point | None, at: int, deed: Deed, journal: Journal, armed: Path | None = None) -> None:
         self.point = point
@@ -129,7 +141,7 @@ class Trap:
         with self._lock:
             self._left -= 1
             springs = self._left == 0
-        if springs:
+        if springs and self._journal.first(f"landed {point}"):
             self._journal.write(f"landed {point}")
             os.kill(os.getpid(), signal.SIGKILL if self._deed is Deed.KILL else signal.SIGSTOP)
 
@@ -152,6 +164,7 @@ def install(trap: Trap) -> None:
     _installed = trap
     _around_store(trap)
     _around_acceptance(trap)
+    _around_process_pool(trap)
     _around_finish_on_postgresql(trap)
     _around_finish_on_mariadb(trap)
     _around_finish_on_sqlite(trap)
@@ -225,6 +238,19 @@ def _around_acceptance(trap: Trap) -> None:
 
     replace(GroupCommit, "_write", write_passing)
     replace(GroupCommit, "enqueue", enqueue_passing)
+
+
+def _around_process_pool(trap: Trap) -> None:
+    # What runs in a child knows nothing of the trap, which is for the parent.
+    read = pool._Child._read
+
+    async def read_passing(self: pool._Child) -> Said:
+        said = await read(self)
+        if isinstance(said, Sent):
+            trap.passing(Point.MID_HANDLER)
+        return said
+
+    replace(pool._Child, "_read", read_passing)
 
 
 def _around_finish_on_postgresql(trap: Trap) -> None:

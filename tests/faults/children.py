@@ -1,0 +1,56 @@
+"""The children of a victim's process pool, found from outside and killed.
+
+Invariant: a kill counts when the child died with a job in its hands, which the history of that job tells.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from functools import partial
+from pathlib import Path
+
+from tests.faults.campaign import SETTLING, Campaign, Tally
+from tests.faults.generator import insert
+from tests.faults.process import Victim
+from tests.faults.waiting import until
+from tests.servers.process import descendants
+
+_DIED = "SELECT count(*) FROM job_histories WHERE statusid = 4 AND result LIKE 'ChildDied: %SIGKILL%'"
+
+
+def children(worker: Victim) -> list[int]:
+    """The process ids of those that are there now."""
+    return [pid for pid in descendants(worker.process.pid) if "hub.handlers.pool_child" in _command(pid)]
+
+
+def kill_children(campaign: Campaign, jobs: int, *, kills: int) -> Tally:
+    """kill -9 of one child after another, while one worker does the jobs."""
+    outside, killed = campaign.outside, set[int]()
+    with campaign.victim() as worker:
+        insert(outside.url, campaign.ledger, jobs, kinds=campaign.kinds)
+        for number in range(1, kills + 1):
+            until(
+                partial(_reached, campaign, jobs * number // (kills + 2)),
+                SETTLING,
+                lambda: f"the work does not go on\n{worker.output()[-4000:]}",
+            )
+            until(lambda: set(children(worker)) - killed, SETTLING, "no child is started any more")
+            pid = campaign.random.choice(sorted(set(children(worker)) - killed))
+            killed.add(pid)
+            os.kill(pid, signal.SIGKILL)
+        outside.settled(SETTLING)
+        campaign.expect_orderly_end(worker)
+    campaign.landed["child killed"] = outside.fetch(_DIED)[0][0]
+    return campaign.settle()
+
+
+def _reached(campaign: Campaign, jobs: int) -> bool:
+    return campaign.outside.count("statusid = 3 AND parentjobid IS NULL") >= jobs
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
