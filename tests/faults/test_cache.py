@@ -3,73 +3,93 @@ limit; every effect is there once, as the database alone decides who owns a job.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator
-from datetime import datetime
-from functools import partial
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.faults.campaign import SETTLING, Campaign
+from tests.faults.campaign import Campaign
 from tests.faults.controls import Control
+from tests.faults.crowd import Cache, Lag, Load, crowd, longest_silences
 from tests.faults.engine import Work
-from tests.faults.generator import insert
 from tests.faults.handlers import EFFECTFUL, EMPTY, UNHURRIED
 from tests.faults.outside import Outside
 from tests.faults.points import LOCKLESS
-from tests.faults.process import Victim
 from tests.faults.scale import wanted_jobs
-from tests.faults.waiting import until
-from tests.servers import MemcachedService, RedisService
+from tests.servers import RedisService
 
 LIMIT = 0.5
-# What a busy machine may take on top: the clock is that of the rows, and processes wait for the processor too.
+# What a hub does besides; that processes wait for the processor, too, is measured.
 SLACK = 2.0
 KINDS = (UNHURRIED, EFFECTFUL, UNHURRIED, EMPTY)
+WORK = Work(workers=4, lease=4.0, cache_timeout=LIMIT)
 
-Server = RedisService | MemcachedService
 
-
-@pytest.fixture(params=["postgresql", pytest.param("mariadb", marks=pytest.mark.mariadb)])
-def outside(request: pytest.FixtureRequest) -> Iterator[Outside]:
-    name = request.param
-    url: str = request.getfixturevalue("postgres_url" if name == "postgresql" else "mariadb_url")
+@pytest.fixture
+def outside(database: str, request: pytest.FixtureRequest) -> Iterator[Outside]:
+    url: str = request.getfixturevalue("postgres_url" if database == "postgresql" else "mariadb_url")
     with Outside.of(url) as found:
         found.prepare()
         yield found
 
 
-@pytest.fixture(params=["redis", "memcached"])
-def cache(request: pytest.FixtureRequest) -> Server:
-    server: Server = request.getfixturevalue(f"own_{request.param}")
+@pytest.fixture
+def cache(kind: str, request: pytest.FixtureRequest) -> Cache:
+    server: Cache = request.getfixturevalue(f"own_{kind}")
     return server
+
+
+def _crowds() -> Iterator[object]:
+    """Each number of hubs on each cache and each database in the long form; in the short one each of them once."""
+    short = {("postgresql", "redis", 3, 0), ("mariadb", "memcached", 2, 1)}
+    for database in ("postgresql", "mariadb"):
+        for kind in ("redis", "memcached"):
+            for shared, alone in ((2, 0), (2, 1), (3, 0)):
+                if wanted_jobs(0) or (database, kind, shared, alone) in short:
+                    marks = [pytest.mark.mariadb] if database == "mariadb" else []
+                    name = f"{database}-{kind}-{shared} with it, {alone} without"
+                    yield pytest.param(database, kind, shared, alone, marks=marks, id=name)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_the_cache_is_hurt_under_load(outside: Outside, cache: Server, folder: Path, seed: int) -> None:
-    """Two workers with the cache and one without share the jobs."""
-    jobs = wanted_jobs(2000)
-    work = Work(workers=4, lease=4.0, cache=cache.url, cache_timeout=LIMIT)
-    campaign = Campaign(outside, folder, seed=seed, work=work)
-    with campaign.victim() as one, campaign.victim() as other, campaign.victim(cache=None) as without:
-        insert(outside.url, campaign.ledger, jobs, kinds=KINDS)
-        for share, hurt in _faults(cache):
-            until(partial(_reached, outside, share * jobs), SETTLING, "the work does not go on")
-            hurt()
-        outside.settled(SETTLING)
-        _told_of_each_mode(one)
-        _told_of_each_mode(other)
-        assert "no cache is configured" in without.output()
-        for worker in (one, other, without):
-            campaign.expect_orderly_end(worker)
+@pytest.mark.parametrize(("database", "kind", "shared", "alone"), list(_crowds()))
+def test_the_cache_is_hurt_under_load(
+    outside: Outside, cache: Cache, shared: int, alone: int, folder: Path, seed: int
+) -> None:
+    campaign = Campaign(outside, folder, seed=seed, work=WORK, kinds=KINDS)
+    load = Load(campaign, wanted_jobs(1500))
+    with Lag() as lag, crowd(campaign, folder, cache, shared=shared, alone=alone) as hubs:
+        hubs.suffer(cache, load)
+        load.finish()
     tally = campaign.settle()
     assert tally.verdict.clean, str(tally)
+    jobs = load.inserted
     assert (tally.verdict.accepted, tally.verdict.effects, tally.verdict.failed) == (jobs, jobs, 0)
-    # Nobody has paid for it with an attempt, and nobody has stood still for longer than a time limit.
+    # Nobody has paid for it with an attempt, and no hub has stood still for longer than a time limit.
     assert outside.count("retrycount > 0 OR crashcount > 0") == 0
-    assert _longest_silence(outside) < LIMIT + SLACK
+    silences = longest_silences(outside, load.ended)
+    _tell(f"{jobs} jobs, {tally.verdict}; longest wait {max(silences.values()):.3f} s, lag {lag.longest:.3f} s")
+    assert len(silences) == shared + alone, silences
+    assert max(silences.values()) < LIMIT + SLACK + lag.longest, silences
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("database", ["postgresql", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+def test_hubs_without_a_cache_share_the_jobs(outside: Outside, folder: Path, seed: int) -> None:
+    jobs = wanted_jobs(1200)
+    for hubs in (2, 3) if wanted_jobs(0) else (3,):
+        campaign = Campaign(outside, folder, seed=seed, work=WORK, kinds=KINDS)
+        load = Load(campaign, jobs)
+        with Lag() as lag, crowd(campaign, folder, None, shared=0, alone=hubs):
+            load.goes_on()
+            load.finish()
+        tally = campaign.settle()
+        assert tally.verdict.clean, str(tally)
+        silences = longest_silences(outside, load.ended)
+        _tell(f"{jobs} jobs, {tally.verdict}; longest wait {max(silences.values()):.3f} s, lag {lag.longest:.3f} s")
+        assert outside.count("retrycount > 0 OR crashcount > 0") == 0
 
 
 @pytest.mark.parametrize("control", [(), (Control.NO_FENCE,)], ids=["sound", "no-fence"])
@@ -89,30 +109,5 @@ def test_locks_do_not_stand_in_for_the_fence(
         assert (tally.verdict.accepted, tally.verdict.effects) == (240, 240)
 
 
-def _faults(cache: Server) -> Iterator[tuple[float, Callable[[], None]]]:
-    """What happens to the cache, once so large a share of the jobs has ended."""
-    yield 0.10, cache.sigstop
-    yield 0.25, cache.sigcont
-    yield 0.35, cache.flush
-    yield 0.40, cache.kill9
-    yield 0.55, cache.start
-    yield 0.65, cache.restart
-    yield 0.75, cache.flush
-    yield 0.80, cache.sigstop
-    yield 0.90, cache.sigcont
-
-
-def _reached(outside: Outside, jobs: float) -> bool:
-    return outside.count("statusid = 3") >= jobs
-
-
-def _told_of_each_mode(worker: Victim) -> None:
-    until(lambda: worker.output().count("is there: locks are shared") >= 3, 20, lambda: worker.output()[-4000:])
-    assert worker.output().count("single-instance mode until the cache answers") >= 2
-
-
-def _longest_silence(outside: Outside) -> float:
-    """Seconds between one end of a job and the next, the longest of them."""
-    rows = outside.fetch("SELECT completedat FROM queue_jobs WHERE statusid = 3 ORDER BY completedat")
-    times: list[datetime] = [row[0] for row in rows]
-    return max((later - earlier).total_seconds() for earlier, later in itertools.pairwise(times))
+def _tell(what: str) -> None:
+    sys.stdout.write(f"{what}\n")
