@@ -15,6 +15,8 @@ from tests.faults.outside import Outside
 from tests.faults.scene import Scene
 from tests.servers import Proxy
 
+_HANGING = 600
+"""Seconds after which a test here is taken for one that hangs: its processes start as fast as the machine lets them."""
 _URLS = {"sqlite": "sqlite_url", "postgresql": "postgres_url", "mariadb": "mariadb_url"}
 
 
@@ -34,9 +36,17 @@ def outside_each(request: pytest.FixtureRequest) -> Iterator[Outside]:
         yield found
 
 
+@pytest.fixture(params=["postgresql", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+def outside_server(request: pytest.FixtureRequest) -> Iterator[Outside]:
+    """The same on each database that takes more than one process."""
+    with Outside.of(request.getfixturevalue(_URLS[request.param])) as found:
+        found.prepare()
+        yield found
+
+
 @pytest.fixture
 def outside_postgres(postgres_url: str) -> Iterator[Outside]:
-    """The same on PostgreSQL alone, for what takes more than one process."""
+    """The same on PostgreSQL alone."""
     with Outside.of(postgres_url) as found:
         found.prepare()
         yield found
@@ -66,3 +76,9 @@ def seed() -> int:
 def scene(outside_postgres: Outside, postgres_proxy: Proxy, folder: Path) -> Scene:
     """An engine in the test's own process, behind a proxy."""
     return Scene(outside_postgres, postgres_proxy, folder)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent) and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(_HANGING))

@@ -27,7 +27,7 @@ class Mix:
             "frozen": self._freeze,
             "terminated": self._terminate,
         }
-        if self._outside.dialect == "postgresql":
+        if self._outside.dialect != "sqlite":
             self._deeds = {**self._deeds, "cut off": self._cut}
 
     def run(self, seconds: float, workers: int) -> Tally:
@@ -77,11 +77,7 @@ class Mix:
         return busy
 
     def _cut(self) -> bool:
-        cut = self._outside.fetch(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND application_name = 'hub' AND random() < 0.5"
-        )
-        return bool(cut)
+        return self._outside.cut_off(lambda: self._random.random() < 0.5) > 0
 
     def _anybody(self) -> Victim:
         return self._random.choice(self._workers)

@@ -10,7 +10,7 @@ import json
 import sqlite3
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -62,6 +62,10 @@ class Outside(ABC):
     @abstractmethod
     def connections(self) -> int:
         """Connections of workers."""
+
+    def cut_off(self, chosen: Callable[[], bool]) -> int:
+        """End those connections of workers for which `chosen` says so; how many that were. A file has none."""
+        return 0
 
     def __enter__(self) -> Self:
         return self
@@ -166,6 +170,13 @@ class OutsidePostgres(Outside):
         )[0][0]
         return number
 
+    def cut_off(self, chosen: Callable[[], bool]) -> int:
+        rows = self.fetch(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'hub'"
+        )
+        ended = [self.fetch(f"SELECT pg_terminate_backend({pid})") for (pid,) in rows if chosen()]
+        return len(ended)
+
     async def _fetch(self, sql: str) -> list[tuple[Any, ...]]:
         async with asyncio.timeout(60):
             while True:
@@ -210,8 +221,22 @@ class OutsideMariadb(Outside):
         return [row[0] for row in self.fetch(f"SELECT id FROM queue_jobs WHERE statusid = 2 AND leaseuntil < {late}")]
 
     def connections(self) -> int:
+        return len(self._others())
+
+    def cut_off(self, chosen: Callable[[], bool]) -> int:
+        ended = 0
+        for thread in sorted(self._others()):
+            if chosen():
+                try:
+                    self._thread.submit(asyncio.run, self._fetch_once(f"KILL {thread}")).result()
+                    ended += 1
+                except _MARIADB_AWAY:
+                    continue  # it has ended this moment
+        return ended
+
+    def _others(self) -> set[int]:
         rows = self.fetch("SELECT id FROM information_schema.processlist WHERE db = DATABASE()")
-        return len({row[0] for row in rows} - self._own)
+        return {row[0] for row in rows} - self._own
 
     async def _fetch(self, sql: str) -> list[tuple[Any, ...]]:
         async with asyncio.timeout(60):

@@ -1,6 +1,7 @@
 """Fault 1: kill -9 at each named place of an attempt. What was accepted takes effect once, whatever came before.
 
-The same for jobs that run together, in a transaction shared job by job and in batches, and for handlers in threads.
+The same for jobs that run together, in a transaction shared job by job and in batches, and for handlers in threads and
+in processes of their own.
 """
 
 from collections.abc import Sequence
@@ -12,9 +13,9 @@ from tests.faults.campaign import Campaign
 from tests.faults.controls import Control
 from tests.faults.engine import Work
 from tests.faults.generator import insert
-from tests.faults.handlers import BATCH_KINDS, KINDS, SHARED_KINDS, SYNC_KINDS
+from tests.faults.handlers import BATCH_KINDS, KINDS, POOL_KINDS, SHARED_KINDS, SYNC_KINDS
 from tests.faults.outside import Outside
-from tests.faults.points import GROUPED, WORKING, Point
+from tests.faults.points import COMMITTING, GROUPED, WORKING, Point
 from tests.faults.scale import wanted_jobs
 
 LOADS = pytest.mark.parametrize(
@@ -33,9 +34,25 @@ def test_killed_at(point: Point, outside_each: Outside, folder: Path, seed: int)
     _killed_at(point, outside_each, folder, seed, KINDS, at=2 if point in GROUPED else 20)
 
 
-@pytest.mark.parametrize("point", [Point.MID_HANDLER, Point.BEFORE_COMMIT, Point.AFTER_COMMIT])
-def test_killed_in_a_thread(point: Point, outside_each: Outside, folder: Path, seed: int) -> None:
-    _killed_at(point, outside_each, folder, seed, SYNC_KINDS, at=10)
+@pytest.mark.slow
+@pytest.mark.parametrize("kinds", [SYNC_KINDS, POOL_KINDS], ids=["threads", "process pool"])
+def test_killed_elsewhere_than_on_the_loop(
+    kinds: Sequence[str], outside_each: Outside, folder: Path, seed: int
+) -> None:
+    """At one point after another. In the short form each database has a third of them, and all have the handler."""
+    campaign = Campaign(outside_each, folder, seed=seed, work=Work(groups=1), kinds=kinds)
+    first = ("sqlite", "postgresql", "mysql").index(outside_each.dialect)
+    points = WORKING if wanted_jobs(0) else sorted({Point.MID_HANDLER, *WORKING[first::3]}, key=WORKING.index)
+    for point in points:
+        insert(outside_each.url, campaign.ledger, 16, kinds=kinds)
+        with campaign.victim(point=point, at=1 if point in (*GROUPED, *COMMITTING) else 3) as victim:
+            victim.killed()
+            campaign.count(victim)
+    assert outside_each.unsettled() > 0, "the last worker was killed when there was nothing left to lose"
+    tally = campaign.settle()
+    assert tally.verdict.clean, str(tally)
+    assert (tally.verdict.accepted, tally.verdict.effects, tally.verdict.failed) == (16 * len(points),) * 2 + (0,)
+    assert tally.landed == dict.fromkeys(points, 1)
 
 
 @pytest.mark.parametrize("point", [Point.BEFORE_COMMIT, Point.AFTER_COMMIT])
@@ -84,3 +101,17 @@ def test_effects_that_are_committed_before_their_job_are_doubled(
     assert tally.landed, str(tally)
     assert tally.verdict.duplicates, str(tally)
     assert not tally.verdict.lost, str(tally)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_what_a_child_of_the_pool_sends_before_its_job_is_doubled(
+    outside_each: Outside, folder: Path, seed: int
+) -> None:
+    control = [Control.EFFECTS_FIRST]
+    campaign = Campaign(outside_each, folder, seed=seed, work=Work(groups=1), control=control, kinds=POOL_KINDS)
+    insert(outside_each.url, campaign.ledger, 16, kinds=POOL_KINDS)
+    with campaign.victim(point=Point.BEFORE_COMMIT, at=2) as victim:
+        victim.killed()
+    tally = campaign.settle()
+    assert any("outbound rows instead of 1" in violation for violation in tally.verdict.violations), str(tally)

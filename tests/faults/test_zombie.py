@@ -22,9 +22,9 @@ from tests.faults.waiting import until, until_async
 
 
 @pytest.mark.timeout(3600)
-def test_frozen_past_its_lease(outside_postgres: Outside, folder: Path, seed: int) -> None:
-    jobs = wanted_jobs(400)
-    campaign = Campaign(outside_postgres, folder, seed=seed, work=Work(rescue_interval=0.5))
+def test_frozen_past_its_lease(outside_server: Outside, folder: Path, seed: int) -> None:
+    jobs = wanted_jobs(240)
+    campaign = Campaign(outside_server, folder, seed=seed, work=Work(rescue_interval=0.5))
     tally = campaign.beside_a_zombie(jobs, zombies=max(4, jobs // 500), points=LOCKLESS)
     assert tally.verdict.clean, str(tally)
     assert (tally.verdict.effects, tally.verdict.failed) == (jobs, 0)
@@ -32,9 +32,9 @@ def test_frozen_past_its_lease(outside_postgres: Outside, folder: Path, seed: in
 
 
 @pytest.mark.timeout(3600)
-def test_without_the_fence_zombies_double_effects(outside_postgres: Outside, folder: Path, seed: int) -> None:
+def test_without_the_fence_zombies_double_effects(outside_server: Outside, folder: Path, seed: int) -> None:
     jobs = wanted_jobs(300)
-    campaign = Campaign(outside_postgres, folder, seed=seed, control=[Control.NO_FENCE])
+    campaign = Campaign(outside_server, folder, seed=seed, control=[Control.NO_FENCE])
     tally = campaign.beside_a_zombie(jobs, zombies=max(2, jobs // 500), points=LOCKLESS[1:])
     assert tally.verdict.duplicates, str(tally)
 
