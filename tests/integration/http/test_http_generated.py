@@ -148,3 +148,20 @@ def test_ids_of_any_kind(served: Served, name: str, data: st.DataObject) -> None
             assert answer.status in (400, 404, 409, 422), (method, address, await answer.read())
 
     served.run(ask())
+
+
+@RULES
+@given(data=st.data())
+def test_without_a_token_whatever_is_sent_is_a_401(served: Served, data: st.DataObject) -> None:
+    """Before anything of a request is looked at; what is open or signed answers as the document says."""
+    client = served.client
+    method, path, schema = data.draw(st.sampled_from(bodies(client)))
+    value = data.draw(spoilt(schema, client.document))
+    token = data.draw(st.sampled_from(("", "Bearer", "Bearer nobody", "Basic dTpw", f"Bearer {'x' * 600}")))
+    path = PLACES.get(path, path.replace("{", "no-").replace("}", ""))
+
+    async def ask() -> None:
+        headers = {"Content-Type": "application/json", "Authorization": token}
+        assert await attempt(client, method, path, data=json.dumps(value).encode(), headers=headers) in (401, 404)
+
+    served.run(ask())
