@@ -26,6 +26,8 @@ from tests.servers import PostgresService
 _log = logging.getLogger(__name__)
 
 LIVES = 3
+A_MESSAGE = 0.1
+"""Seconds that may pass for each message, on a busy machine."""
 AN_ANSWER = (Point.AFTER_ANSWER,)
 """Only HTTP has a place where its answer has left and the process does not know it."""
 
@@ -48,13 +50,14 @@ async def test_hubs_are_killed_and_the_database_restarted_under_load(
     door = Door(campaign, folder, sending)
     lives = max(LIVES, messages // 2500)
     share = messages // (lives + 2)
+    patience = 60 + share * A_MESSAGE
     begun = itertools.count(0)
     ways = itertools.cycle((_killed, _restarted))
 
     async def database_goes() -> None:
         """In the midst of each life's share of the messages."""
         wanted = next(begun) * share + share // 3
-        await until_async(lambda: len(campaign.ledger.read()) >= wanted, 60, "the messages are not accepted")
+        await until_async(lambda: len(campaign.ledger.read()) >= wanted, patience, "the messages are not accepted")
         await asyncio.to_thread(next(ways), own_postgres)
         campaign.landed["database"] += 1
         known = len(campaign.ledger.read())
