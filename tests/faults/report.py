@@ -142,8 +142,9 @@ def _of_brokers(servers: Servers) -> Iterator[Scene]:
     """`--only brokers` plays these, `--only brokers-kafka` those of one."""
     for kind in brokers.KINDS:
         into, out = partial(_besieged, kind, servers, False), partial(_besieged, kind, servers, True)
-        yield Scene(f"brokers-{kind}: in, with broker, hub and database killed", ("postgresql", "sqlite"), into)
+        yield Scene(f"brokers-{kind}: in, with broker, hub and database killed", EACH, into)
         yield Scene(f"brokers-{kind}: on to another topic, the same", ("postgresql",), out)
+    yield Scene("brokers-kafka: members join and leave every two seconds", ("postgresql",), _turned_over)
     for wrong in brokers.CONTROLS:
         act = partial(_misled, wrong)
         yield Scene(f"control: brokers-{wrong.kind}, {wrong.name}", ("sqlite",), act, breaks=wrong.breaks)
@@ -229,9 +230,12 @@ def _away(campaign: Campaign, server: Server, jobs: int) -> Tally:
 
 
 def _besieged(kind: str, servers: Servers, forwards: bool, campaign: Campaign, folder: Path, jobs: int) -> Tally:
-    server = servers.of("postgresql") if campaign.outside.dialect == "postgresql" else None
-    database = server if isinstance(server, PostgresService) else None
+    database = None if campaign.outside.dialect == "sqlite" else servers.under(campaign.outside)
     return brokers.long(kind, campaign, folder, jobs, database, forwards=forwards)
+
+
+def _turned_over(campaign: Campaign, folder: Path, jobs: int) -> Tally:
+    return brokers.members(campaign, folder, jobs, seconds=60)
 
 
 def _misled(wrong: brokers.Wrong, campaign: Campaign, folder: Path, jobs: int) -> Tally:

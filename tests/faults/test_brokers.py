@@ -16,7 +16,7 @@ from tests.faults.outside import Outside
 from tests.faults.scale import wanted_seconds
 from tests.servers import MariadbService, PostgresService, Unavailable
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 MESSAGES = 1500
 
 

@@ -88,6 +88,10 @@ class Peer:
             assert self._changed.wait_for(lambda: enough(self.heard), timeout), f"only {len(self.heard)} messages came"
             return list(self.heard)
 
+    def so_far(self) -> list[Heard]:
+        with self._changed:
+            return list(self.heard)
+
     def _on_publish(self, _: paho.Client, __: Any, mid: int, *___: Any) -> None:
         with self._changed:
             self._receipts.add(mid)

@@ -79,4 +79,5 @@ def _hint(address: Address) -> str:
     """A broker that is spoken to in the wrong way says nothing: it hangs up."""
     if not address.encrypted:
         return ": does this port expect TLS (kafkas://)?" if address.username else ": does it expect TLS or a password?"
-    return "" if address.username else ": does this port expect a password?"
+    doubts = "is this its port for TLS (else kafka://, without tls)"
+    return f": {doubts}?" if address.username else f": {doubts}, and does it expect a password?"

@@ -73,7 +73,7 @@ def unanswered(settings: MqttSettings) -> Transient:
     """The broker hung up instead of answering CONNECT."""
     hint = f'does it speak MQTT {settings.version} ("version")'
     if settings.address.secure:
-        hint += ", and does it ask for a certificate (tls.certificate)"
+        hint += ", is this its port for TLS, and does it ask for a certificate (tls.certificate)"
     else:
         hint += ", and is this not its port for TLS (mqtts://)"
     return Transient(f"the broker {settings.address.text} hung up without an answer: {hint}?")

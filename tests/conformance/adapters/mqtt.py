@@ -68,6 +68,10 @@ class Mqtt:
             raise TimeoutError(str(error)) from error
         return [_produced(one) for one in heard if one.topic == topic][:count]
 
+    def collected(self, topic: str) -> list[Produced]:
+        """All that has come by now."""
+        return [_produced(one) for one in self._talking().so_far() if one.topic == topic]
+
     async def waiting(self, topic: str) -> int | None:
         return None
 

@@ -142,7 +142,8 @@ class MqttLine(Line):
     kind = "mqtt"
 
     def __init__(self, service: MosquittoService | HiveMqService) -> None:
-        super().__init__(service, Mqtt(service, "5"))
+        self._mqtt = Mqtt(service, "5")
+        super().__init__(service, self._mqtt)
 
     async def prepare(self) -> None:
         self.out = await self.broker.topic()  # collected from now on
@@ -151,14 +152,11 @@ class MqttLine(Line):
         return 0
 
     async def sent(self) -> list[Produced]:
-        count, more = 0, True
-        while more:  # until nothing has come for a while
-            try:
-                await self.broker.consume(self.out, count + 1, _QUIET)
-                count += 1
-            except TimeoutError:
-                more = False
-        return await self.broker.consume(self.out, count, _QUIET)
+        before, found = -1, self._mqtt.collected(self.out)
+        while len(found) > before:  # until nothing has come for a while
+            await asyncio.sleep(_QUIET)
+            before, found = len(found), self._mqtt.collected(self.out)
+        return found
 
 
 class StompLine(Line):

@@ -195,7 +195,7 @@ async def test_the_wrong_way_of_speaking_is_said(secure: KafkaService) -> None:
     login = {"username": "hub", "password": "wrong", "url": secure.url}
     await refused(adapter(secure, "g", Memory(), **login), Permanent, "asks for no password")
     nameless = {"url": secure.secure_url, "tls": trusted(secure)["tls"]}
-    await refused(adapter(secure, "g", Memory(), **nameless), Transient, "does this port expect a password")
+    await refused(adapter(secure, "g", Memory(), **nameless), Transient, "does it expect a password")
 
 
 async def test_of_several_addresses_one_must_answer(kafka: KafkaService) -> None:
