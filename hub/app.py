@@ -59,7 +59,6 @@ from hub.surface import (
     open_http,
     open_intake,
     open_services,
-    warn_of_unbuilt,
 )
 from hub.telemetry import Metrics, NoMetrics, get_logger
 from hub.workflows.definition import Workflow
@@ -91,7 +90,6 @@ class Hub(Producer):
         unknown = sorted(set(roles or ()) - set(ROLES))
         if unknown:
             raise Rejected(f"no role {unknown[0]!r}: choose from {', '.join(ROLES)}", field="roles")
-        warn_of_unbuilt(configuration)
         self.configuration = configuration
         self.roles: Collection[str] = frozenset(ROLES if roles is None else roles)
         self.clock = clock or SystemClock()

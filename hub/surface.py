@@ -32,10 +32,8 @@ from hub.queue.engine import Engine
 from hub.queue.records import Records
 from hub.scheduler.control import Control
 from hub.scheduler.records import JobRecords
-from hub.telemetry import Metrics, get_logger
+from hub.telemetry import Metrics
 from hub.workflows.control import Workflows
-
-_log = get_logger("hub")
 
 _PORT = "http"
 """The type of adapters that are the hub's own port."""
@@ -187,15 +185,3 @@ def open_http(hub: Served, services: ApiServices) -> HttpServer:
         authenticated=configuration.auth.enforced,
     )
     return HttpServer(http.host, http.port, app, settings)
-
-
-def warn_of_unbuilt(configuration: Configuration) -> None:
-    """Warn of what is accepted and does nothing in this version."""
-    for what in unbuilt(configuration):
-        _log.warning("not in this version", what=what)
-
-
-def unbuilt(configuration: Configuration) -> list[str]:
-    """What the configuration asks for and this version accepts without doing it."""
-    asked: dict[str, bool] = {}
-    return [what for what, is_asked in asked.items() if is_asked]

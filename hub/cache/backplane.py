@@ -95,4 +95,11 @@ class RedisBackplane:
                 continue
             heard = self._heard.get(message["channel"].decode().removeprefix(self._cache.prefix))
             if heard is not None:
-                heard(message["data"])
+                _tell(heard, message["data"])
+
+
+def _tell(heard: Callable[[bytes], None], message: bytes) -> None:
+    try:
+        heard(message)
+    except Exception:
+        _log.exception("what another instance said could not be followed; the next is heard")

@@ -29,7 +29,6 @@ from hub.errors import CacheUnavailable, HubError, MigrationError, Rejected
 from hub.handlers.mark import HandlersInvalid
 from hub.handlers.registry import Registry
 from hub.ingest.leases import Leases
-from hub.surface import unbuilt
 from hub.telemetry import configure_logging
 from hub.workflows.definition import WorkflowInvalid
 
@@ -143,8 +142,6 @@ def _warnings(configuration: Configuration) -> Iterator[Finding]:
             yield Finding(
                 "references", path_text(("routes", index, "dedupe_key")), message, '"dedupe_key": "payload.id"'
             )
-    for what in unbuilt(configuration):
-        yield Finding("configuration", what.partition(":")[0], f"not in this version: {what.partition(': ')[2]}")
     if not configuration.jobs.enabled:
         yield Finding("configuration", "jobs.enabled", "is false: jobs are taken in, none is run")
 

@@ -61,7 +61,7 @@ class Pressure:
         self._bytes = 0
 
     async def admit(self, size: int = 0) -> None:
-        """Raises Saturated when a message of `size` bytes should come later, DatabaseUnavailable when nobody knows."""
+        """Raises Saturated when a message of `size` bytes should come later."""
         limits = self.limits
         if self._commit.waiting >= limits.max_waiting or (self._bytes and self._bytes + size > limits.max_bytes):
             raise Saturated("more messages wait for their commit than may", retry_after=1.0)

@@ -264,4 +264,8 @@ class JobLimits:
 
 
 def _state(text: str | None) -> State:
-    return msgspec.json.decode(text, type=State) if text else State()
+    try:
+        return msgspec.json.decode(text, type=State) if text else State()
+    except msgspec.MsgspecError as error:  # somebody else wrote it: those who hold slots say so again within seconds
+        _log.warning("the state of a limit cannot be read and begins anew: %s", error)
+        return State()

@@ -178,6 +178,18 @@ async def test_a_queue_has_its_limits_too(url: str) -> None:
     assert kept_to(sorted(watch.began["queued"]), 40)
 
 
+async def test_a_state_that_nobody_can_read_begins_anew(url: str) -> None:
+    found = hubs(url, 1, limits={"limited.some": {"concurrency": 3}})
+    await migrate(url)
+    database = open_database(url, DatabaseSettings(exclusive=False), SystemClock())
+    await database.start()
+    assert await DatabaseStates(database).write({"handler:limited.some": Kept("spoiled", 0)})
+    await database.stop()
+    async with running(found) as hub:
+        await completed(hub, await enqueue(hub, 20, "limited.some"))
+    assert watch.most["some"] <= 3
+
+
 @pytest.mark.redis
 async def test_in_redis_and_when_it_is_gone(postgres_url: str, own_redis: RedisService) -> None:
     cache = {"adapter": "redis", "url": own_redis.url, "timeout": "300ms"}

@@ -1,0 +1,38 @@
+"""What instances tell each other's sockets, through a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from hub.cache import CacheSettings, open_backplane
+from hub.clock import SystemClock
+from hub.ports import Backplane
+from tests.servers import RedisService
+
+pytestmark = pytest.mark.redis
+
+
+@pytest.fixture
+async def backplane(own_redis: RedisService) -> AsyncIterator[Backplane]:
+    made = open_backplane(CacheSettings(adapter="redis", url=own_redis.url, timeout=2.0), SystemClock())
+    assert made is not None
+    yield made
+    await made.unsubscribe("talk")
+
+
+async def test_what_fails_to_be_followed_keeps_nobody_from_hearing_on(backplane: Backplane) -> None:
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def hear(message: bytes) -> None:
+        if message == b"bad":
+            raise ValueError("not to be understood")
+        heard.put_nowait(message)
+
+    await backplane.subscribe("talk", hear)
+    for message in (b"one", b"bad", b"two"):
+        await backplane.publish("talk", message)
+    async with asyncio.timeout(10):
+        assert [await heard.get(), await heard.get()] == [b"one", b"two"]
