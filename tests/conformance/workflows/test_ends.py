@@ -3,7 +3,7 @@
 from typing import Any
 
 from hub import handler
-from hub.model import Claim, Settlement
+from hub.model import Claim, Settlement, Status
 from hub.workflows.definition import Workflow
 from tests.conformance.workflows.rig import Rig, RigMaker, states
 
@@ -67,3 +67,16 @@ async def test_an_end_of_a_workflow_that_was_deleted_ends_its_job(rig: RigMaker)
         done = await r.workflows.progress.complete([end(r, claim) for claim in claims])
         assert done == {claim.id for claim in claims}
         assert await r.sql("SELECT step_id FROM workflow_steps") == []
+
+
+async def test_a_branch_that_ends_after_another_has_failed_leaves_the_error_in_view(rig: RigMaker) -> None:
+    async with rig(PAIR, roles=["api"]) as r:
+        workflow_id = await r.start("pair")
+        claims = {claim.id.rpartition(":")[2]: claim for claim in await claimed(r)}
+        assert await r.workflows.change.fail(workflow_id, {"a": (Status.FAILED, "no such customer")})
+        failed = await summary(r, workflow_id)
+        assert await r.workflows.progress.complete([end(r, claims["b"])]) == {claims["b"].id}
+        found = await summary(r, workflow_id)
+        assert (states(found)["b"], states(found)["join"]) == ("completed", "pending")
+        assert (found["status"], found["error_message"]) == ("failed", "a: no such customer")
+        assert found["completed_at"] == failed["completed_at"]

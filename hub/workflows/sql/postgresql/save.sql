@@ -1,7 +1,7 @@
 -- columns: workflow_id, status, context, progress, ended, step_id, output, duration, begun_id, begun_name, begun_status
 -- What the ends of steps make of executions, which are held already, and of their steps. A row has an execution as it is
--- now, one step of it that ended (`duration` in milliseconds) or none, and one that begins, for
--- the first time, or none. Plan: primary keys.
+-- now, one step of it that ended (`duration` in milliseconds) or none, and one that begins for the first time or none.
+-- Plan: primary keys.
 WITH v AS MATERIALIZED (
     SELECT * FROM unnest(:workflow_id::text[], :status::text[], :context::text[], :progress::text[], :ended::boolean[],
                          :step_id::text[], :output::text[], :duration::bigint[], :begun_id::text[], :begun_name::text[],

@@ -1,7 +1,6 @@
 -- columns: workflow_id, status, context, progress, ended, step_id, output, duration, begun_id, begun_name, begun_status
 -- What the ends of steps make of executions and of their steps. A row has an execution as it is now, one step of it that
--- ended (`duration` in milliseconds) or none, and one that begins, for
--- the first time, or none. Plan: primary keys.
+-- ended (`duration` in milliseconds) or none, and one that begins for the first time or none. Plan: primary keys.
 UPDATE workflow_executions SET status = v.status, context = v.context, progress = v.progress,
     error_message = CASE WHEN v.status IN ('failed', 'cancelled') THEN error_message END,
     completed_at = CASE WHEN v.ended THEN COALESCE(completed_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')) END,
