@@ -148,9 +148,9 @@ def own_mosquitto() -> Iterator[MosquittoService]:
         yield service
 
 
-@pytest.fixture
-def own_hivemq() -> Iterator[HiveMqService]:
-    """An MQTT broker of this test alone, to be killed: it keeps what it has acknowledged."""
+@pytest.fixture(scope="session")
+def hivemq() -> Iterator[HiveMqService]:
+    """A shared MQTT broker that may be killed: it keeps what it has acknowledged. Whoever stops it starts it again."""
     with _available(HiveMqService) as service:
         yield service
 

@@ -110,4 +110,4 @@ def make_311(request: pytest.FixtureRequest) -> Mqtt:
 
 def make_hivemq(request: pytest.FixtureRequest) -> Mqtt:
     """HiveMQ, which may be killed."""
-    return Mqtt(request.getfixturevalue("own_hivemq"), "5")
+    return Mqtt(request.getfixturevalue("hivemq"), "5")
