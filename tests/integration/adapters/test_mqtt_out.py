@@ -9,7 +9,7 @@ from hub.adapters.mqtt import sending
 from hub.errors import Permanent, Transient
 from tests.integration.adapters.alone import fresh
 from tests.integration.adapters.mqtt_adapters import adapter, connected, outgoing
-from tests.servers import MosquittoService
+from tests.servers import HiveMqService, MosquittoService, Unavailable
 from tests.servers.mqtt_peer import Peer
 
 pytestmark = pytest.mark.mqtt
@@ -74,6 +74,22 @@ async def test_many_at_once_need_one_connection(mosquitto: MosquittoService, pee
     await plant.close()
     heard = await asyncio.to_thread(peer.wait, 2000)
     assert {one.body for one in heard} == {b"%d" % number for number in range(2000)}
+
+
+@pytest.mark.slow
+async def test_no_more_are_under_way_than_the_broker_takes() -> None:
+    """HiveMQ, as it comes, ends the connection of who sends an eleventh before the first is answered."""
+    try:
+        service = HiveMqService(receive_maximum=10)
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    topic = fresh("ten")
+    with service, Peer(service.port) as peer:
+        await asyncio.to_thread(peer.listen, topic)
+        async with connected(service) as plant:
+            await asyncio.gather(*(plant.send(outgoing(topic, b"%d" % number)) for number in range(500)))
+        heard = await asyncio.to_thread(peer.wait, 500)
+    assert sorted(int(one.body) for one in heard) == list(range(500))
 
 
 @pytest.mark.parametrize(
