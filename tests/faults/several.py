@@ -47,7 +47,7 @@ class Several:
 
     def kill_supervisors(self, jobs: int, *, kills: int) -> Tally:
         """One supervisor after another is killed in the middle of the work. Its processes drain beside the next hub;
-        in every other life one of them is frozen, and robbed, before it hears of it."""
+        in every other life the one without the port is frozen, and robbed, before it hears of it."""
         shares = [jobs // kills + (1 if number < jobs % kills else 0) for number in range(kills)]
         for number, share in enumerate(shares):
             self._kill_the_supervisor(share, frozen=number % 2 == 1)
@@ -73,7 +73,8 @@ class Several:
             insert(self._outside.url, self._campaign.ledger, jobs, kinds=self._campaign.kinds)
             owners = {pid: name for name, pid in hub.instances.items()}
             until(lambda: any(map(self._holds, owners.values())), SETTLING, "nobody works")
-            sleeper = self._campaign.random.choice(_ready(hub)) if frozen else None
+            # Not the first, which has the port: the next hub could not listen there before it wakes up.
+            sleeper = _ready(hub)[1] if frozen else None
             if sleeper is not None:
                 freeze(sleeper)
             held = [name for name in owners.values() if self._holds(name)]
