@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the servers and clients that the tests start, as far as this user may: on Debian and its kin, as root, with
-# apt-get; Kafka, ActiveMQ and HiveMQ as jars with Maven; the JavaScript clients with npm. What was fetched once is kept in
-# $HUB_TEST_CACHE (default: ~/.cache/hub-tests), and then no network is asked.
+# apt-get; Kafka, ActiveMQ and HiveMQ as jars with Maven; the JavaScript clients with npm. What was fetched once is kept
+# in $HUB_TEST_CACHE (default: ~/.cache/hub-tests), and then no network is asked.
 # Nothing is started here; the tests start their own, on free ports and in folders of their own.
 #
 #   scripts/servers.sh            with CI set, a server that cannot be had is a failure; else its tests are skipped
@@ -84,6 +84,7 @@ copy_jars() {
     set -- mvn -q -B -f "$1" dependency:copy-dependencies -DoutputDirectory="$2"
     "$@" || "$@" -U
 }
+
 for pom in tests/servers/jars/*/pom.xml; do
     [ -e "$pom" ] || continue
     name=$(basename "$(dirname "$pom")")
