@@ -32,9 +32,9 @@ def test_frozen_past_its_lease(outside_server: Outside, folder: Path, seed: int)
 
 
 @pytest.mark.timeout(3600)
-def test_without_the_fence_zombies_double_effects(outside_server: Outside, folder: Path, seed: int) -> None:
+def test_without_the_fence_zombies_double_effects(outside_postgres: Outside, folder: Path, seed: int) -> None:
     jobs = wanted_jobs(300)
-    campaign = Campaign(outside_server, folder, seed=seed, control=[Control.NO_FENCE])
+    campaign = Campaign(outside_postgres, folder, seed=seed, control=[Control.NO_FENCE])
     tally = campaign.beside_a_zombie(jobs, zombies=max(2, jobs // 500), points=LOCKLESS[1:])
     assert tally.verdict.duplicates, str(tally)
 
