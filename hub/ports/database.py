@@ -169,6 +169,11 @@ class Database(Runner, Protocol):
         Call. None: it answered none, and nothing was done. Raises as `run` does."""
         ...
 
+    async def tend(self) -> None:
+        """See to it that statements stay quick, where the server does so too late; often, as it costs next to nothing.
+        Raises as `run` does."""
+        ...
+
     def diagnose(self, error: BaseException) -> HubError | None:
         """What an error means that a handler let through (of SQLAlchemy or of the driver); None: not the database's."""
         ...

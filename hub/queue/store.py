@@ -276,6 +276,10 @@ class Store:
         """Parents whose children are waited for, from the one after `after`."""
         return [row[0] for row in await self._database.read(self._load("waited_for"), after=after, limit=limit)]
 
+    async def tend(self) -> None:
+        """See hub.ports.Database."""
+        await self._database.tend()
+
     async def reachable(self) -> bool:
         """Whether the database answers."""
         try:

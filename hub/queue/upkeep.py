@@ -104,6 +104,7 @@ class Upkeep:
         if now - self._rescued_at >= self._settings.rescue_interval:
             woken |= await self._until_done(self._rescue)
             await self._unpark()
+            await self._store.tend()
             self._rescued_at = now
         if now - self._swept_at >= _SWEEP_EVERY:
             woken |= await self._sweep()

@@ -99,6 +99,9 @@ class MysqlDatabase:
         # Nobody tells: workers of other instances look every poll interval.
         pass
 
+    async def tend(self) -> None:
+        pass  # its planner looks at the tables themselves
+
     def diagnose(self, error: BaseException) -> HubError | None:
         # A handler's own OSError, from a partner it called, is not the database's.
         return translate(error) if isinstance(error, DBAPIError | MySQLError) else None

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from hub.clock import Clock
+from hub.db.postgresql import statistics
 from hub.db.postgresql.connections import Connections, connect, connect_arguments, execute
 from hub.db.postgresql.faults import DRIVER_ERRORS, translate
 from hub.db.postgresql.job import PostgresJobTransaction
@@ -112,6 +113,10 @@ class PostgresDatabase:
                 else:
                     answer = await execute(connection, each.statement, each.rows, dict(each.scalars))
         return answer
+
+    async def tend(self) -> None:
+        async with self._own.lend() as connection:
+            await statistics.gather(connection)
 
     def diagnose(self, error: BaseException) -> HubError | None:
         # A handler's own OSError, from a partner it called, is not the database's.

@@ -93,6 +93,9 @@ class SqliteDatabase:
         ]
         return await self._writer.run(lambda connection: execute_behind(connection, calls))
 
+    async def tend(self) -> None:
+        pass  # its plans are the same with statistics and without
+
     def diagnose(self, error: BaseException) -> HubError | None:
         return translate(error)
 
