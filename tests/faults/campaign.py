@@ -33,6 +33,7 @@ from tests.faults.process import Victim
 from tests.faults.waiting import until, until_async
 
 SETTLING = 120.0
+_PORTIONS = 6
 
 
 @dataclass
@@ -122,9 +123,8 @@ class Campaign:
         """One worker that works on; beside it others that are frozen at a point, and continued once they have been
         robbed."""
         turns = itertools.cycle(self._shuffled(points))
-        shares = [jobs // zombies + (1 if number < jobs % zombies else 0) for number in range(zombies)]
         with self.victim() as steady:
-            for share in shares:
+            for share in _portions(jobs, zombies):
                 self._one_zombie(next(turns), share)
             self.outside.settled(SETTLING)
             self.expect_orderly_end(steady)
@@ -162,8 +162,11 @@ class Campaign:
     def _one_zombie(self, point: Point, jobs: int) -> None:
         zombie = self.victim(point=point, at=1 if point in GROUPED else self.random.randint(1, 3), deed=Deed.STOP)
         with zombie:
-            insert(self.outside.url, self.ledger, jobs)
-            until(lambda: zombie.landed or self.outside.unsettled() == 0, SETTLING, "neither frozen nor done")
+            # Not all at once: where nobody is told of new rows, whoever looks first takes every one.
+            for portion in _portions(jobs, _PORTIONS):
+                insert(self.outside.url, self.ledger, portion)
+                if not zombie.landed:
+                    until(lambda: zombie.landed or self.outside.unsettled() == 0, SETTLING, "neither frozen nor done")
             if zombie.landed:
                 zombie.stopped()
                 self.count(zombie)
@@ -241,3 +244,8 @@ class Campaign:
 
     def _shuffled(self, points: Sequence[Point]) -> list[Point]:
         return self.random.sample(points, len(points))
+
+
+def _portions(jobs: int, number: int) -> list[int]:
+    """So many portions, of nearly the same size."""
+    return [jobs // number + (1 if each < jobs % number else 0) for each in range(number)]

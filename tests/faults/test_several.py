@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.campaign import Campaign
 from tests.faults.controls import Control
-from tests.faults.handlers import SEVERAL_KINDS
+from tests.faults.handlers import EFFECTFUL, SEVERAL_KINDS
 from tests.faults.outside import Outside
 from tests.faults.points import WORKING, Point
 from tests.faults.scale import wanted_jobs
@@ -46,8 +46,9 @@ def test_effects_that_are_committed_before_their_job_are_doubled(
     outside_postgres: Outside, folder: Path, seed: int
 ) -> None:
     control = [Control.EFFECTS_FIRST]
-    campaign = Campaign(outside_postgres, folder, seed=seed, control=control, kinds=SEVERAL_KINDS)
-    tally = Several(campaign, folder).kill_workers(100, a_life=100, points=[Point.BEFORE_COMMIT])
+    # One kind and one point: here the effect is committed for certain, and its job is not.
+    campaign = Campaign(outside_postgres, folder, seed=seed, control=control, kinds=[EFFECTFUL])
+    tally = Several(campaign, folder).kill_workers(100, a_life=100, points=[Point.BEFORE_LAST_UPDATE])
     assert tally.landed, str(tally)
     assert tally.verdict.duplicates, str(tally)
     assert not tally.verdict.lost, str(tally)
