@@ -15,10 +15,11 @@ from typing import Any
 from tests.faults.campaign import SETTLING, Campaign, Tally
 from tests.faults.controls import Control
 from tests.faults.handlers import EFFECTFUL, EMPTY
+from tests.faults.insistent import AT_ONCE
 from tests.faults.ledger import Ledger
 from tests.faults.points import GROUPED, Point
 from tests.faults.process import Victim
-from tests.faults.senders import AT_ONCE, send
+from tests.faults.senders import send
 from tests.faults.waiting import until_async
 from tests.servers import free_port
 

@@ -41,7 +41,7 @@ def outside_own(own_postgres: PostgresService) -> Iterator[Outside]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("sending", [send, call, emit])
+@pytest.mark.parametrize("sending", [send, call, emit], ids=["webhooks", "signalr", "socketio"])
 async def test_hubs_are_killed_and_the_database_restarted_under_load(
     own_postgres: PostgresService, outside_own: Outside, folder: Path, seed: int, sending: Send
 ) -> None:
