@@ -21,6 +21,14 @@ from hub.testing import HubHarness
 ROOT = Path(__file__).parents[3]
 CONFORMANCE = ROOT / "tests" / "clients" / "signalr.mjs"
 PATIENCE = 60.0
+WAYS = [
+    ("WebSockets", "json"),
+    ("WebSockets", "messagepack"),
+    ("ServerSentEvents", "json"),
+    ("LongPolling", "json"),
+    ("LongPolling", "messagepack"),
+]
+STEPS = ["invoke", "send", "unknown", "stream", "upload", "groups", "everybody", "result", "cancel"]
 
 
 @handler("note.keep")

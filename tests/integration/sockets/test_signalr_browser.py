@@ -1,11 +1,14 @@
-"""The example page in a real browser: an order placed, and seen completed live."""
+"""A real browser on the example page: an order is placed and seen completed live; there it passes what Node.js does."""
 
+import asyncio
 import json
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -15,7 +18,8 @@ from examples.browser import orders, serve
 from hub import Hub
 from hub.config import build
 from hub.testing import HubHarness
-from tests.integration.sockets.rig import ROOT, clients
+from tests.integration.sockets.rig import CONFORMANCE, PATIENCE, ROOT, STEPS, WAYS, Rig, clients, serving
+from tests.servers import Proxy
 
 pytestmark = [pytest.mark.browser, pytest.mark.node]
 
@@ -33,8 +37,13 @@ def _chromium() -> str:
 
 @asynccontextmanager
 async def _page_server() -> AsyncIterator[str]:
-    client = clients() / "node_modules" / "@microsoft" / "signalr" / "dist" / "browser" / "signalr.min.js"
-    runner = web.AppRunner(serve.application(client))
+    """The example's own server; beside its page are the steps of the conformance script and what they need."""
+    libraries = clients() / "node_modules" / "@microsoft"
+    application = serve.application(libraries / "signalr" / "dist" / "browser" / "signalr.min.js")
+    binary = libraries / "signalr-protocol-msgpack" / "dist" / "browser" / "signalr-protocol-msgpack.min.js"
+    for file in (CONFORMANCE.with_name("signalr_steps.mjs"), CONFORMANCE.with_name("assert.mjs"), binary):
+        application.router.add_get(f"/{file.name}", partial(_file, file))
+    runner = web.AppRunner(application)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -42,6 +51,10 @@ async def _page_server() -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+async def _file(file: Path, request: web.Request) -> web.FileResponse:
+    return web.FileResponse(file)
 
 
 @asynccontextmanager
@@ -87,3 +100,76 @@ async def test_an_order_is_placed_and_seen_completed(sqlite_url: str, tmp_path: 
             assert faults == []
             await hub.stop()
             await expect(page.locator("#state")).to_have_text("reconnecting")
+
+
+# --- the conformance script, in the page ------------------------------------------------------------------------------
+
+PLAY = """
+async ([url, transport, protocol, steps]) => {
+  const { player } = await import("/signalr_steps.mjs");
+  const assert = await import("/assert.mjs");
+  const { MessagePackHubProtocol } = signalR.protocols.msgpack;
+  const play = player({ signalR, MessagePackHubProtocol, assert, say, told: window.told, url, transport, protocol });
+  await play(steps);
+}
+"""
+
+
+@asynccontextmanager
+async def _stage(database: str, **settings: Any) -> AsyncIterator[tuple[Rig, Page]]:
+    """A hub, and the example page, which may speak to it."""
+    async with (
+        _page_server() as address,
+        serving(database, allowed_origins=[address], **settings) as hub,
+        _browser() as page,
+    ):
+        await page.goto(f"{address}/?hub={hub.url}")
+        await page.add_script_tag(url="/signalr-protocol-msgpack.min.js")
+        yield hub, page
+
+
+async def _play(
+    page: Page, url: str, transport: str, protocol: str, *steps: str, told: Callable[[], str] | None = None
+) -> list[str]:
+    """Run the steps to their end; those that succeeded. Raises playwright's Error with what failed."""
+    succeeded: list[str] = []
+
+    def say(line: dict[str, Any]) -> None:
+        if line.get("ok"):
+            succeeded.append(line["step"])
+
+    await page.expose_function("say", say)
+    if told is not None:
+        await page.expose_function("told", told)
+    async with asyncio.timeout(PATIENCE):
+        await page.evaluate(PLAY, [url, transport, protocol, list(steps)])
+    return succeeded
+
+
+@pytest.mark.parametrize(("transport", "protocol"), WAYS)
+async def test_chromium_passes_what_node_passes(sqlite_url: str, transport: str, protocol: str) -> None:
+    async with _stage(sqlite_url) as (hub, page):
+        assert await _play(page, hub.url, transport, protocol, *STEPS, "large") == [*STEPS, "large"]
+        notes = [note for note in await hub.payloads() if isinstance(note, dict)]
+        assert [note["id"] for note in notes if note.get("step") == "send"] == list(range(51))
+
+
+@pytest.mark.parametrize(("transport", "protocol"), WAYS)
+async def test_chromium_gets_33_kib_where_the_limit_is_higher(sqlite_url: str, transport: str, protocol: str) -> None:
+    async with _stage(sqlite_url, signalr={"max_message": "64KiB"}) as (hub, page):
+        assert await _play(page, hub.url, transport, protocol, "largeEnough") == ["largeEnough"]
+
+
+@pytest.mark.parametrize("protocol", ["json", "messagepack"])
+async def test_a_cut_connection_of_chromium_loses_nothing(sqlite_url: str, protocol: str) -> None:
+    async with _stage(sqlite_url) as (hub, page), Proxy.before(hub.url) as proxy:
+        cuts: list[int] = []
+
+        def told() -> str:
+            cuts.append(proxy.cut())
+            return "cut"
+
+        assert await _play(page, proxy.url_through(hub.url), "WebSockets", protocol, "cut", told=told) == ["cut"]
+        assert len(cuts) == 3
+        assert min(cuts) >= 1
+        assert len(await hub.jobs(handler="say.publish")) == 31, "an invocation was lost, or taken twice"

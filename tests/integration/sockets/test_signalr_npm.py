@@ -6,19 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.integration.sockets.rig import NodeFailed, Rig, node, run, serving
+from tests.integration.sockets.rig import STEPS, WAYS, NodeFailed, Rig, node, run, serving
 from tests.servers import Proxy
 
 pytestmark = pytest.mark.node
-
-WAYS = [
-    ("WebSockets", "json"),
-    ("WebSockets", "messagepack"),
-    ("ServerSentEvents", "json"),
-    ("LongPolling", "json"),
-    ("LongPolling", "messagepack"),
-]
-STEPS = ["invoke", "send", "unknown", "stream", "upload", "groups", "everybody", "result", "cancel"]
 
 
 @pytest.fixture
