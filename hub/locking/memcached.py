@@ -18,6 +18,8 @@ from hub.locking.value import owner_of, value_of
 from hub.ports import Locks
 
 _COUNTER = "locks"
+_NO_TOKEN = 0
+"""Under a name that was taken a moment ago; no grant has it."""
 
 
 class MemcachedLocks:
@@ -30,16 +32,18 @@ class MemcachedLocks:
     async def acquire(self, names: Sequence[str], owner: str, ttl: float) -> dict[str, int]:
         if not names:
             return {}
-        tokens = await self._tokens(names)
-        stored = await self._cache.store([("add", name, value_of(owner, tokens[name]), ttl, None) for name in names])
-        granted = {name: tokens[name] for name, taken in zip(names, stored, strict=True) if taken}
-        refused = [name for name in names if name not in granted]
-        found = await self._cache.found(refused)
+        await self._cache.store([("add", name, value_of(owner, _NO_TOKEN), ttl, None) for name in names])
+        found = await self._cache.found(names)
         mine = {name: unique for name, (value, unique) in found.items() if owner_of(value) == owner}
-        anew = await self._cache.store(
+        if not mine:
+            return {}
+        # Only now that the names are ours: a token from before could be lower than that of somebody who held and
+        # released the name in the meantime.
+        tokens = await self._tokens(list(mine))
+        granted = await self._cache.store(
             [("cas", name, value_of(owner, tokens[name]), ttl, unique) for name, unique in mine.items()]
         )
-        return granted | {name: tokens[name] for name, taken in zip(mine, anew, strict=True) if taken}
+        return {name: tokens[name] for name, taken in zip(mine, granted, strict=True) if taken}
 
     async def renew(self, held: Mapping[str, int], owner: str, ttl: float) -> set[str]:
         return await self._change(held, owner, ttl)
