@@ -71,7 +71,7 @@ async def test_hubs_are_killed_and_the_database_restarted_under_load(
     assert tally.landed["database"] == lives + 1
     assert tally.landed.total() == 2 * lives + 1, str(tally)
     assert outside_own.count("retrycount > 0") == 0
-    _log.info("%s: %s\n  recovered in %s s", sending.__name__, tally, [f"{one:.1f}" for one in tally.recoveries])
+    _log.info("%s\n  recovered in %s s", tally, [f"{one:.1f}" for one in tally.recoveries])
 
 
 def _plans(campaign: Campaign, lives: int, sending: Send) -> Iterator[Plan]:

@@ -70,10 +70,13 @@ def _killed_at(point: Point, outside: Outside, folder: Path, seed: int, kinds: S
         victim.killed()
         campaign.count(victim)
     assert outside.unsettled() > 0, "the worker was killed when there was nothing left to lose"
+    # Behind a commit of many it may hold nothing: then there is nothing to be taken over from it.
+    held = outside.count("statusid = 2") > 0
+    assert held or point in (Point.AFTER_COMMIT, Point.AFTER_GROUP_COMMIT)
     tally = campaign.settle()
     assert tally.verdict.clean, str(tally)
     assert tally.verdict.failed == 0
-    assert len(tally.recoveries) == 1
+    assert len(tally.recoveries) == held
 
 
 @LOADS
