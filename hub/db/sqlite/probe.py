@@ -1,13 +1,15 @@
 """See hub.db.probe, on SQLite.
 
 Invariant: the connection can read only, by a pragma and by an authorizer that knows nothing but reading, and it is
-closed afterwards. The statement looks at the clock itself every few thousand steps, so that no thread outlives it.
+closed afterwards. The statement looks every few thousand steps whether its time is up or nobody asks any more, so that
+no thread outlives the question.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 import time
 from typing import Any
 
@@ -33,16 +35,21 @@ class SqliteProbe:
         self._limit = limit
 
     async def ask(self, sql: str) -> Any:
-        return await asyncio.to_thread(self._ask, question(sql))
+        given_up = threading.Event()
+        try:
+            return await asyncio.to_thread(self._ask, question(sql), given_up)
+        except asyncio.CancelledError:
+            given_up.set()  # a thread cannot be cancelled, its statement can
+            raise
 
-    def _ask(self, sql: str) -> Any:
+    def _ask(self, sql: str, given_up: threading.Event) -> Any:
         try:
             connection = open_reader(self._path)
         except sqlite3.Error as error:
             raise DatabaseUnavailable(f"cannot open {self._path}: {error}") from error
         try:
             deadline = time.monotonic() + self._limit
-            connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+            connection.set_progress_handler(lambda: given_up.is_set() or time.monotonic() > deadline, _STEPS)
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
             connection.set_authorizer(_authorize)
             row = connection.execute(sql).fetchone()

@@ -35,11 +35,13 @@ class Rig:
     def sqlite(self) -> bool:
         return self.database.dialect == "sqlite"
 
-    def another(self, *, real_time: bool = False, check_interval: float = 60.0, **settings: Any) -> Scheduler:
-        """A scheduler on the same database."""
+    def another(
+        self, *, real_time: bool = False, check_interval: float = 60.0, answer_within: float = 2.0, **settings: Any
+    ) -> Scheduler:
+        """A scheduler on the same database; its conditions have `answer_within` seconds."""
         return Scheduler(
             self.database,
-            open_probe(self.url),
+            open_probe(self.url, limit=answer_within),
             self._wake,
             SystemClock(),
             SchedulerSettings(check_interval=check_interval, tick=TickSettings(**settings)),
@@ -93,6 +95,16 @@ class Rig:
             while await scheduler.tick() <= 0.05:
                 await scheduler.settled()
             await scheduler.settled()
+
+    async def until_fired(self, *job_ids: str) -> None:
+        """Wait until each of these schedules has made a row."""
+        async with asyncio.timeout(PATIENCE):
+            for job_id in job_ids:
+                while True:
+                    self.heard.clear()  # before the look: what comes during it is not missed
+                    if await self.fires(job_id):
+                        break
+                    await self.heard.wait()
 
     async def row(self, job_id: str = "j") -> Any:
         (row,) = await self.sql("SELECT * FROM jobs WHERE id = :id", id=job_id)
