@@ -108,7 +108,7 @@ def scenes(servers: Servers, seconds: float) -> Sequence[Scene]:
         ),
         Scene("random mix", EACH, lambda campaign, folder, jobs: _mixed(campaign, seconds)),
         Scene("control: effects committed first", EACH, _torn, [Control.EFFECTS_FIRST], "duplicates"),
-        Scene("control: no fence", ("postgresql",), _frozen, [Control.NO_FENCE], "duplicates"),
+        Scene("control: no fence", SERVERS, _frozen, [Control.NO_FENCE], "duplicates"),
         Scene("control: no fence", ("sqlite",), _robbed, [Control.NO_FENCE], "duplicates"),
         Scene("control: answer before the commit", EACH, _answered, [Control.ANSWER_FIRST], "lost"),
         Scene("control: no dedupe key", EACH, _answered, [Control.NO_DEDUPE], "duplicates"),

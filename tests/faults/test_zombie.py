@@ -20,21 +20,27 @@ from tests.faults.points import LOCKLESS, Deed, Point
 from tests.faults.scale import wanted_jobs
 from tests.faults.waiting import until, until_async
 
+_ON_BOTH = ["postgresql", pytest.param("mariadb", marks=[pytest.mark.mariadb, pytest.mark.slow])]
+"""The shorter form is played on one of them."""
+
 
 @pytest.mark.timeout(3600)
 def test_frozen_past_its_lease(outside_server: Outside, folder: Path, seed: int) -> None:
     jobs = wanted_jobs(240)
-    campaign = Campaign(outside_server, folder, seed=seed, work=Work(rescue_interval=0.5))
-    tally = campaign.beside_a_zombie(jobs, zombies=max(4, jobs // 500), points=LOCKLESS)
+    zombies = max(len(LOCKLESS), jobs // 500)
+    campaign = Campaign(outside_server, folder, seed=seed)
+    tally = campaign.beside_a_zombie(jobs, zombies=zombies, points=LOCKLESS)
     assert tally.verdict.clean, str(tally)
-    assert (tally.verdict.effects, tally.verdict.failed) == (jobs, 0)
-    assert tally.landed.total() >= 3, str(tally)
+    assert tally.verdict.accepted == tally.verdict.effects >= jobs, str(tally)
+    assert tally.verdict.failed == 0
+    assert tally.landed.total() == zombies, str(tally)
 
 
 @pytest.mark.timeout(3600)
-def test_without_the_fence_zombies_double_effects(outside_postgres: Outside, folder: Path, seed: int) -> None:
+@pytest.mark.parametrize("outside_server", _ON_BOTH, indirect=True)
+def test_without_the_fence_zombies_double_effects(outside_server: Outside, folder: Path, seed: int) -> None:
     jobs = wanted_jobs(300)
-    campaign = Campaign(outside_postgres, folder, seed=seed, control=[Control.NO_FENCE])
+    campaign = Campaign(outside_server, folder, seed=seed, control=[Control.NO_FENCE])
     tally = campaign.beside_a_zombie(jobs, zombies=max(2, jobs // 500), points=LOCKLESS[1:])
     assert tally.verdict.duplicates, str(tally)
 
@@ -101,7 +107,7 @@ def test_a_process_that_cannot_renew_its_leases_commits_nothing(
 @pytest.mark.parametrize("kind", [EFFECTFUL, EMPTY])
 @pytest.mark.parametrize("fenced", [True, False], ids=["fenced", "without the fence"])
 async def test_a_handler_that_outlives_its_lease_commits_nothing(
-    kind: str, fenced: bool, outside: Outside, folder: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, fenced: bool, outside_each: Outside, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two engines in one process; the first does not renew, and has no room to take the job again itself."""
     begun, robbed = asyncio.Event(), asyncio.Event()
@@ -118,18 +124,18 @@ async def test_a_handler_that_outlives_its_lease_commits_nothing(
 
     ledger = Ledger(folder / "acknowledged")
     work = Work(lease=0.4, rescue_interval=0.1, exclusive=False)
-    async with running(outside.url, msgspec.structs.replace(work, owner="zombie", workers=1), [outlive]) as zombie:
+    async with running(outside_each.url, msgspec.structs.replace(work, owner="zombie", workers=1), [outlive]) as zombie:
         zombie.heartbeat._due = list  # type: ignore[method-assign]  # the fault: leases are not renewed
-        [job] = await insert_async(outside.url, ledger, 1, kinds=[kind])
+        [job] = await insert_async(outside_each.url, ledger, 1, kinds=[kind])
         await begun.wait()
-        async with running(outside.url, msgspec.structs.replace(work, owner="steady"), [outlive]):
-            await until_async(lambda: outside.unsettled() == 0, 20, "nobody took over")
+        async with running(outside_each.url, msgspec.structs.replace(work, owner="steady"), [outlive]):
+            await until_async(lambda: outside_each.unsettled() == 0, 20, "nobody took over")
             robbed.set()
             await zombie.stop()
         assert zombie.settler.lost == (1 if fenced else 0)
-    verdict = await asyncio.to_thread(lambda: judge(outside.facts(ledger, rescue_interval=work.rescue_interval)))
+    verdict = await asyncio.to_thread(lambda: judge(outside_each.facts(ledger, rescue_interval=work.rescue_interval)))
     if fenced:
-        assert outside.count(f"id = '{job}' AND statusid = 3 AND crashcount = 1 AND leaseowner = 'steady'") == 1
+        assert outside_each.count(f"id = '{job}' AND statusid = 3 AND crashcount = 1 AND leaseowner = 'steady'") == 1
         assert verdict.clean, str(verdict)
     else:
         assert verdict.duplicates == [job], str(verdict)
@@ -148,7 +154,7 @@ async def test_a_process_that_robs_itself_goes_on_renewing_the_newer_attempt(
         await leave_effect(job, payload["id"])
 
     ledger = Ledger(folder / "acknowledged")
-    work = Work(lease=0.6, rescue_interval=0.1)
+    work = Work(lease=2.0, rescue_interval=0.1)
     async with running(outside_postgres.url, work, [outlive]) as engine:
         renewing, engine.heartbeat._due = engine.heartbeat._due, list  # type: ignore[method-assign]  # the fault
         [job] = await insert_async(outside_postgres.url, ledger, 1, kinds=[EFFECTFUL])
@@ -190,7 +196,8 @@ def test_on_sqlite_a_hub_that_is_robbed_all_the_time_doubles_nothing(
     jobs = wanted_jobs(160)
     tally = Campaign(outside_sqlite, folder, seed=seed).robbed(jobs)
     assert tally.verdict.clean, str(tally)
-    assert (tally.verdict.effects, tally.verdict.failed) == (jobs, 0)
+    assert tally.verdict.accepted == tally.verdict.effects >= jobs, str(tally)
+    assert tally.verdict.failed == 0
     assert tally.landed["robbed"] > 0
 
 
