@@ -21,6 +21,7 @@ from hub.adapters.kafka.faults import fault
 from hub.adapters.kafka.fetcher import RETRY, Fetcher
 from hub.adapters.kafka.partition import Partition
 from hub.adapters.kafka.placement import Placement, ends_of
+from hub.adapters.kafka.quiet import quiet
 from hub.adapters.kafka.settings import KafkaSettings
 from hub.adapters.kafka.topics import Topics
 from hub.errors import HubError, Permanent, Transient
@@ -85,6 +86,8 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
                 await self._consumer.start()
         except (errors.KafkaError, OSError, TimeoutError) as error:
             raise fault(error, "joining the group") from error
+        # It ends by a fault only, and aiokafka tells nobody who reads.
+        self._consumer._fetcher.error_future.add_done_callback(self._ended)
         self._committer.start()
         self._fetching = self._spawn(self._fetcher.run(), "fetching")
 
@@ -190,6 +193,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
             self._alarm(text, Permanent(text))
         if present == self._subscribed:
             return
+        await quiet(self._consumer)
         self._subscribed = present
         if present:
             self._consumer.subscribe(sorted(present), listener=self)
