@@ -12,7 +12,7 @@
 -- microsecond. There are no partial indexes: virtual columns that nobody sees are NULL for the rows an index does not
 -- mean, and all of those lie together at its beginning, where nobody walks.
 
-DO GET_LOCK(CONCAT('hub schema ', MD5(DATABASE())), 3600);
+DO GET_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)), 3600);
 
 CREATE TABLE IF NOT EXISTS hub_migrations (
     version   integer      NOT NULL PRIMARY KEY,
@@ -235,7 +235,7 @@ ON DUPLICATE KEY UPDATE id = jobs.id;
 
 INSERT INTO hub_migrations (version, name) VALUES (1, 'queue') ON DUPLICATE KEY UPDATE version = hub_migrations.version;
 
-DO RELEASE_LOCK(CONCAT('hub schema ', MD5(DATABASE())));
+DO RELEASE_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)));
 
 -- 0002_schedules.sql
 -- Schedules: which rows of `jobs` are due, and which of them somebody has changed.
@@ -247,7 +247,7 @@ DO RELEASE_LOCK(CONCAT('hub schema ', MD5(DATABASE())));
 -- Where the server writes a binary log, whoever runs this needs the right to make triggers there (MySQL:
 -- log_bin_trust_function_creators).
 
-DO GET_LOCK(CONCAT('hub schema ', MD5(DATABASE())), 3600);
+DO GET_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)), 3600);
 
 CREATE TABLE IF NOT EXISTS job_plans (
     jobid    varchar(255) NOT NULL PRIMARY KEY,
@@ -278,7 +278,7 @@ INSERT INTO job_plans (jobid) SELECT id FROM jobs ON DUPLICATE KEY UPDATE jobid 
 
 INSERT INTO hub_migrations (version, name) VALUES (2, 'schedules') ON DUPLICATE KEY UPDATE version = hub_migrations.version;
 
-DO RELEASE_LOCK(CONCAT('hub schema ', MD5(DATABASE())));
+DO RELEASE_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)));
 
 -- 0003_adapters.sql
 -- Adapters: how far each has read, and which instance may be connected where only one may.
@@ -286,7 +286,7 @@ DO RELEASE_LOCK(CONCAT('hub schema ', MD5(DATABASE())));
 -- A cursor is advanced in the transaction that inserts the rows of what was read: a message has a row exactly if the
 -- cursor is past it. A lease is taken by raising its fence; whoever holds an older one renews nothing.
 
-DO GET_LOCK(CONCAT('hub schema ', MD5(DATABASE())), 3600);
+DO GET_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)), 3600);
 
 CREATE TABLE IF NOT EXISTS adapter_cursors (
     adapter   varchar(255) NOT NULL,
@@ -305,7 +305,7 @@ CREATE TABLE IF NOT EXISTS adapter_leases (
 
 INSERT INTO hub_migrations (version, name) VALUES (3, 'adapters') ON DUPLICATE KEY UPDATE version = hub_migrations.version;
 
-DO RELEASE_LOCK(CONCAT('hub schema ', MD5(DATABASE())));
+DO RELEASE_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)));
 
 -- 0004_limits.sql
 -- Limits over all instances: how much of each is taken, and by whom.
@@ -313,7 +313,7 @@ DO RELEASE_LOCK(CONCAT('hub schema ', MD5(DATABASE())));
 -- A row is read, decided upon and written behind its version, so that of two who decided at once one decides anew. What
 -- an instance has taken is in `state` with a time at which it returns, should the instance be gone by then.
 
-DO GET_LOCK(CONCAT('hub schema ', MD5(DATABASE())), 3600);
+DO GET_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)), 3600);
 
 CREATE TABLE IF NOT EXISTS job_limits (
     name       varchar(255) NOT NULL PRIMARY KEY,
@@ -325,7 +325,7 @@ CREATE TABLE IF NOT EXISTS job_limits (
 
 INSERT INTO hub_migrations (version, name) VALUES (4, 'limits') ON DUPLICATE KEY UPDATE version = hub_migrations.version;
 
-DO RELEASE_LOCK(CONCAT('hub schema ', MD5(DATABASE())));
+DO RELEASE_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)));
 
 -- 0005_workflows.sql
 -- Workflows: one row an execution, one row a step that has begun.
@@ -334,7 +334,7 @@ DO RELEASE_LOCK(CONCAT('hub schema ', MD5(DATABASE())));
 -- the state of every step that has begun, by name; it is what decides, read and written under the row's lock, in the
 -- transaction that completes the step's job. workflow_steps tells people the same.
 
-DO GET_LOCK(CONCAT('hub schema ', MD5(DATABASE())), 3600);
+DO GET_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)), 3600);
 
 CREATE TABLE IF NOT EXISTS workflow_executions (
     workflow_id       varchar(255) NOT NULL PRIMARY KEY DEFAULT (LOWER(CONCAT(
@@ -381,25 +381,25 @@ CREATE TABLE IF NOT EXISTS workflow_steps (
 
 INSERT INTO hub_migrations (version, name) VALUES (5, 'workflows') ON DUPLICATE KEY UPDATE version = hub_migrations.version;
 
-DO RELEASE_LOCK(CONCAT('hub schema ', MD5(DATABASE())));
+DO RELEASE_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)));
 
 -- 0006_light_checks.sql
 -- Nothing to do here: on this database a CHECK costs an UPDATE nothing worth saving.
 
-DO GET_LOCK(CONCAT('hub schema ', MD5(DATABASE())), 3600);
+DO GET_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)), 3600);
 
 INSERT INTO hub_migrations (version, name) VALUES (6, 'light_checks') ON DUPLICATE KEY UPDATE version = hub_migrations.version;
 
-DO RELEASE_LOCK(CONCAT('hub schema ', MD5(DATABASE())));
+DO RELEASE_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)));
 
 -- 0007_recovery.sql
 -- Nothing to do here: on this database idx_jobs_incomplete_intervals holds schedules of every kind.
 
-DO GET_LOCK(CONCAT('hub schema ', MD5(DATABASE())), 3600);
+DO GET_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)), 3600);
 
 INSERT INTO hub_migrations (version, name) VALUES (7, 'recovery') ON DUPLICATE KEY UPDATE version = hub_migrations.version;
 
-DO RELEASE_LOCK(CONCAT('hub schema ', MD5(DATABASE())));
+DO RELEASE_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)));
 
 -- 0008_unique_and_waiting.sql
 -- Unique jobs, and jobs that wait for the children of their parent.
@@ -408,7 +408,7 @@ DO RELEASE_LOCK(CONCAT('hub schema ', MD5(DATABASE())));
 -- however that is written. A row that waits is parked (gate 2) until no child of its parent is left open. Bytes, as
 -- blanks at the end of a key do count.
 
-DO GET_LOCK(CONCAT('hub schema ', MD5(DATABASE())), 3600);
+DO GET_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)), 3600);
 
 SET @hub_missing = (SELECT COUNT(*) = 0 FROM information_schema.COLUMNS
                     WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'queue_jobs' AND COLUMN_NAME = 'uniquekey');
@@ -427,13 +427,13 @@ DEALLOCATE PREPARE hub_change;
 
 INSERT INTO hub_migrations (version, name) VALUES (8, 'unique_and_waiting') ON DUPLICATE KEY UPDATE version = hub_migrations.version;
 
-DO RELEASE_LOCK(CONCAT('hub schema ', MD5(DATABASE())));
+DO RELEASE_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)));
 
 -- 0009_workflow_room.sql
 -- Nothing to do here: on this database a row that is changed stays where it is.
 
-DO GET_LOCK(CONCAT('hub schema ', MD5(DATABASE())), 3600);
+DO GET_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)), 3600);
 
 INSERT INTO hub_migrations (version, name) VALUES (9, 'workflow_room') ON DUPLICATE KEY UPDATE version = hub_migrations.version;
 
-DO RELEASE_LOCK(CONCAT('hub schema ', MD5(DATABASE())));
+DO RELEASE_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)));

@@ -9,7 +9,7 @@
 -- microsecond. There are no partial indexes: virtual columns that nobody sees are NULL for the rows an index does not
 -- mean, and all of those lie together at its beginning, where nobody walks.
 
-DO GET_LOCK(CONCAT('hub schema ', MD5(DATABASE())), 3600);
+DO GET_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)), 3600);
 
 CREATE TABLE IF NOT EXISTS hub_migrations (
     version   integer      NOT NULL PRIMARY KEY,
@@ -232,4 +232,4 @@ ON DUPLICATE KEY UPDATE id = jobs.id;
 
 INSERT INTO hub_migrations (version, name) VALUES (1, 'queue') ON DUPLICATE KEY UPDATE version = hub_migrations.version;
 
-DO RELEASE_LOCK(CONCAT('hub schema ', MD5(DATABASE())));
+DO RELEASE_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)));

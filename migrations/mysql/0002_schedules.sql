@@ -7,7 +7,7 @@
 -- Where the server writes a binary log, whoever runs this needs the right to make triggers there (MySQL:
 -- log_bin_trust_function_creators).
 
-DO GET_LOCK(CONCAT('hub schema ', MD5(DATABASE())), 3600);
+DO GET_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)), 3600);
 
 CREATE TABLE IF NOT EXISTS job_plans (
     jobid    varchar(255) NOT NULL PRIMARY KEY,
@@ -38,4 +38,4 @@ INSERT INTO job_plans (jobid) SELECT id FROM jobs ON DUPLICATE KEY UPDATE jobid 
 
 INSERT INTO hub_migrations (version, name) VALUES (2, 'schedules') ON DUPLICATE KEY UPDATE version = hub_migrations.version;
 
-DO RELEASE_LOCK(CONCAT('hub schema ', MD5(DATABASE())));
+DO RELEASE_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)));

@@ -3,7 +3,7 @@
 -- A cursor is advanced in the transaction that inserts the rows of what was read: a message has a row exactly if the
 -- cursor is past it. A lease is taken by raising its fence; whoever holds an older one renews nothing.
 
-DO GET_LOCK(CONCAT('hub schema ', MD5(DATABASE())), 3600);
+DO GET_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)), 3600);
 
 CREATE TABLE IF NOT EXISTS adapter_cursors (
     adapter   varchar(255) NOT NULL,
@@ -22,4 +22,4 @@ CREATE TABLE IF NOT EXISTS adapter_leases (
 
 INSERT INTO hub_migrations (version, name) VALUES (3, 'adapters') ON DUPLICATE KEY UPDATE version = hub_migrations.version;
 
-DO RELEASE_LOCK(CONCAT('hub schema ', MD5(DATABASE())));
+DO RELEASE_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)));

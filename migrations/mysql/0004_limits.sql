@@ -3,7 +3,7 @@
 -- A row is read, decided upon and written behind its version, so that of two who decided at once one decides anew. What
 -- an instance has taken is in `state` with a time at which it returns, should the instance be gone by then.
 
-DO GET_LOCK(CONCAT('hub schema ', MD5(DATABASE())), 3600);
+DO GET_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)), 3600);
 
 CREATE TABLE IF NOT EXISTS job_limits (
     name       varchar(255) NOT NULL PRIMARY KEY,
@@ -15,4 +15,4 @@ CREATE TABLE IF NOT EXISTS job_limits (
 
 INSERT INTO hub_migrations (version, name) VALUES (4, 'limits') ON DUPLICATE KEY UPDATE version = hub_migrations.version;
 
-DO RELEASE_LOCK(CONCAT('hub schema ', MD5(DATABASE())));
+DO RELEASE_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)));

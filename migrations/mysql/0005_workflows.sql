@@ -4,7 +4,7 @@
 -- the state of every step that has begun, by name; it is what decides, read and written under the row's lock, in the
 -- transaction that completes the step's job. workflow_steps tells people the same.
 
-DO GET_LOCK(CONCAT('hub schema ', MD5(DATABASE())), 3600);
+DO GET_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)), 3600);
 
 CREATE TABLE IF NOT EXISTS workflow_executions (
     workflow_id       varchar(255) NOT NULL PRIMARY KEY DEFAULT (LOWER(CONCAT(
@@ -51,4 +51,4 @@ CREATE TABLE IF NOT EXISTS workflow_steps (
 
 INSERT INTO hub_migrations (version, name) VALUES (5, 'workflows') ON DUPLICATE KEY UPDATE version = hub_migrations.version;
 
-DO RELEASE_LOCK(CONCAT('hub schema ', MD5(DATABASE())));
+DO RELEASE_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)));

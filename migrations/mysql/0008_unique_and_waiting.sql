@@ -4,7 +4,7 @@
 -- however that is written. A row that waits is parked (gate 2) until no child of its parent is left open. Bytes, as
 -- blanks at the end of a key do count.
 
-DO GET_LOCK(CONCAT('hub schema ', MD5(DATABASE())), 3600);
+DO GET_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)), 3600);
 
 SET @hub_missing = (SELECT COUNT(*) = 0 FROM information_schema.COLUMNS
                     WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'queue_jobs' AND COLUMN_NAME = 'uniquekey');
@@ -23,4 +23,4 @@ DEALLOCATE PREPARE hub_change;
 
 INSERT INTO hub_migrations (version, name) VALUES (8, 'unique_and_waiting') ON DUPLICATE KEY UPDATE version = hub_migrations.version;
 
-DO RELEASE_LOCK(CONCAT('hub schema ', MD5(DATABASE())));
+DO RELEASE_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)));

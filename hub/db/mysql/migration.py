@@ -23,7 +23,7 @@ from hub.db.url import Address
 from hub.errors import MigrationError
 
 _log = logging.getLogger("hub.db")
-_LOCK = "CONCAT('hub migrate ', MD5(DATABASE()))"
+_LOCK = "CONCAT('hub migrate ', LEFT(SHA2(DATABASE(), 256), 32))"
 _PATIENCE = 3600
 _COMMENT = re.compile(r"--[^\n]*")
 

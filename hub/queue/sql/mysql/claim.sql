@@ -15,7 +15,7 @@ ORDER BY priority DESC, seq LIMIT :twice
  FROM JSON_TABLE(:firstrows, '$[*]' COLUMNS (seq bigint PATH '$[0]')) c
  STRAIGHT_JOIN queue_jobs j FORCE INDEX (PRIMARY) ON j.seq = c.seq
  WHERE j.openqueue = :queue
- LIMIT :limit FOR UPDATE SKIP LOCKED)
+ LIMIT :limit FOR UPDATE /*!80000 OF j */ SKIP LOCKED)
 UNION ALL SELECT 0
 ----
 SELECT j.seq, j.orderingkey IS NULL OR (
