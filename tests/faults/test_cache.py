@@ -77,36 +77,43 @@ def test_the_cache_is_hurt_under_load(
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("database", ["postgresql", pytest.param("mariadb", marks=pytest.mark.mariadb)])
-def test_hubs_without_a_cache_share_the_jobs(outside: Outside, folder: Path, seed: int) -> None:
+@pytest.mark.parametrize("hubs", [2, 3] if wanted_jobs(0) else [3])
+def test_hubs_without_a_cache_share_the_jobs(outside: Outside, hubs: int, folder: Path, seed: int) -> None:
     jobs = wanted_jobs(1200)
-    for hubs in (2, 3) if wanted_jobs(0) else (3,):
-        campaign = Campaign(outside, folder, seed=seed, work=WORK, kinds=KINDS)
-        load = Load(campaign, jobs)
-        with Lag() as lag, crowd(campaign, folder, None, shared=0, alone=hubs):
-            load.goes_on()
-            load.finish()
-        tally = campaign.settle()
-        assert tally.verdict.clean, str(tally)
-        silences = longest_silences(outside, load.ended)
-        _tell(f"{jobs} jobs, {tally.verdict}; longest wait {max(silences.values()):.3f} s, lag {lag.longest:.3f} s")
-        assert outside.count("retrycount > 0 OR crashcount > 0") == 0
+    campaign = Campaign(outside, folder, seed=seed, work=WORK, kinds=KINDS)
+    load = Load(campaign, jobs)
+    with Lag() as lag, crowd(campaign, folder, None, shared=0, alone=hubs):
+        load.goes_on()
+        load.finish()
+    tally = campaign.settle()
+    assert tally.verdict.clean, str(tally)
+    assert (tally.verdict.accepted, tally.verdict.effects, tally.verdict.failed) == (jobs, jobs, 0)
+    silences = longest_silences(outside, load.ended)
+    _tell(f"{jobs} jobs, {tally.verdict}; longest wait {max(silences.values()):.3f} s, lag {lag.longest:.3f} s")
+    assert len(silences) == hubs, silences
+    assert outside.count("retrycount > 0 OR crashcount > 0") == 0
 
 
 @pytest.mark.parametrize("control", [(), (Control.NO_FENCE,)], ids=["sound", "no-fence"])
+@pytest.mark.parametrize(
+    "outside_server",
+    ["postgresql", pytest.param("mariadb", marks=[pytest.mark.mariadb, pytest.mark.slow])],
+    indirect=True,
+)
 def test_locks_do_not_stand_in_for_the_fence(
-    outside_postgres: Outside, own_redis: RedisService, folder: Path, seed: int, control: tuple[Control, ...]
+    outside_server: Outside, own_redis: RedisService, folder: Path, seed: int, control: tuple[Control, ...]
 ) -> None:
     """Workers are frozen past their leases, and so past their locks. Without the fence effects are doubled, locks or
     not: so it is not the locks that keep them single."""
     work = Work(cache=own_redis.url, cache_timeout=LIMIT)
-    campaign = Campaign(outside_postgres, folder, seed=seed, work=work, control=control)
-    tally = campaign.beside_a_zombie(240, zombies=4, points=LOCKLESS)
-    assert sum(tally.landed.values()) >= 2, tally
+    campaign = Campaign(outside_server, folder, seed=seed, work=work, control=control)
+    tally = campaign.beside_a_zombie(240, zombies=len(LOCKLESS), points=LOCKLESS)
+    assert tally.landed.total() == len(LOCKLESS), str(tally)
     if control:
         assert tally.verdict.duplicates, str(tally)
     else:
         assert tally.verdict.clean, str(tally)
-        assert (tally.verdict.accepted, tally.verdict.effects) == (240, 240)
+        assert tally.verdict.accepted == tally.verdict.effects >= 240, str(tally)
 
 
 def _tell(what: str) -> None:

@@ -43,12 +43,13 @@ def test_the_supervisor_killed(outside_server: Outside, folder: Path, seed: int)
 
 
 def test_effects_that_are_committed_before_their_job_are_doubled(
-    outside_postgres: Outside, folder: Path, seed: int
+    outside_server: Outside, folder: Path, seed: int
 ) -> None:
     control = [Control.EFFECTS_FIRST]
     # One kind and one point: here the effect is committed for certain, and its job is not.
-    campaign = Campaign(outside_postgres, folder, seed=seed, control=control, kinds=[EFFECTFUL])
-    tally = Several(campaign, folder).kill_workers(100, a_life=100, points=[Point.BEFORE_LAST_UPDATE])
+    point = Point.BEFORE_COMMIT if outside_server.dialect == "mysql" else Point.BEFORE_LAST_UPDATE
+    campaign = Campaign(outside_server, folder, seed=seed, control=control, kinds=[EFFECTFUL])
+    tally = Several(campaign, folder).kill_workers(100, a_life=100, points=[point])
     assert tally.landed, str(tally)
     assert tally.verdict.duplicates, str(tally)
     assert not tally.verdict.lost, str(tally)
