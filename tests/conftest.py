@@ -6,6 +6,9 @@ fail where CI is set.
 """
 
 import os
+import shutil
+import sys
+import tempfile
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -207,6 +210,16 @@ def _available(kind: Callable[[], _S]) -> _S:
         if os.environ.get("CI"):
             pytest.fail(str(reason))
         pytest.skip(str(reason))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hundreds of processes of the hub are started, and half of such a start is compiling, where the environment has
+    Python keep nothing of it: for this run it is kept, in a folder of the run's own."""
+    if sys.dont_write_bytecode and "PYTHONPYCACHEPREFIX" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="hub-bytecode-")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        os.environ["PYTHONPYCACHEPREFIX"] = folder
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.hookimpl(tryfirst=True)
