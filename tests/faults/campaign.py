@@ -84,15 +84,19 @@ class Campaign:
 
     # ----------------------------------------------------------------------------------------------------- the faults
 
-    def kill_by_kill(self, jobs: int, *, a_life: int = 150, points: Sequence[Point] = WORKING) -> Tally:
-        """`a_life` jobs for each worker, which is killed by one of the points, in turns, at a random passing."""
+    def kill_by_kill(
+        self, jobs: int, *, a_life: int = 150, points: Sequence[Point] = WORKING, at_least: int = 1
+    ) -> Tally:
+        """`a_life` jobs for each worker, which is killed by one of the points, in turns, at a random passing. Those on
+        which it hangs that `at_least` so many are killed are killed at the first."""
         left = jobs
         turns = itertools.cycle(self._shuffled(points))
         while left:
+            wanting = (left + a_life - 1) // a_life <= at_least - self.landed.total()
             batch = min(a_life, left)
             left -= batch
             insert(self.outside.url, self.ledger, batch, kinds=self.kinds)
-            self.one_kill(next(turns), a_life=a_life)
+            self.one_kill(next(turns), a_life=a_life, at_first=wanting)
         return self.settle()
 
     def kill_and_recover(self, kills: int, a_life: int) -> Tally:
@@ -106,10 +110,10 @@ class Campaign:
                 self.expect_orderly_end(next_one)
         return self.settle()
 
-    def one_kill(self, point: Point, *, a_life: int) -> None:
+    def one_kill(self, point: Point, *, a_life: int, at_first: bool = False) -> None:
         """A worker that works until it is killed, or until there is nothing left to do."""
         rare = GROUPED if self.kinds is KINDS else (*GROUPED, *COMMITTING)
-        furthest = 6 if point in rare else max(1, a_life // 2)
+        furthest = 1 if at_first else 6 if point in rare else max(1, a_life // 2)
         victim = self.victim(point=point, at=self.random.randint(1, furthest))
         with victim:
             until(

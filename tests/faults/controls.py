@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any
 
+import asyncpg
 import msgspec
 
 import hub.queue.store as store
@@ -99,13 +100,15 @@ def _no_fence(patch: Patch) -> None:
 
 
 def _effects_first(patch: Patch) -> None:
+    # A trap that lies around COMMIT must not take this one for the job's.
+    execute: Any = asyncpg.Connection.execute
     send, commit = PostgresJobTransaction._send, WriteHold.commit
     together, block = PostgresJobTransaction.commit_all, MysqlJobTransaction._send_block
     together_on_mariadb, apart = MysqlJobTransaction.commit_all, MysqlJobTransaction._send_apart
 
     async def send_later(self: PostgresJobTransaction, slot: JobSlot, statement: Statement, row: Sequence[Any]) -> bool:
-        await slot.driver.execute("COMMIT")
-        await slot.driver.execute("BEGIN")
+        await execute(slot.driver, "COMMIT")
+        await execute(slot.driver, "BEGIN")
         return await send(self, slot, statement, row)
 
     async def commit_later(self: WriteHold, work: Work[bool]) -> bool:
@@ -118,8 +121,8 @@ def _effects_first(patch: Patch) -> None:
 
     async def together_later(self: PostgresJobTransaction, statement: Statement, rows: Rows, /, **scalars: Any) -> bool:
         slot = await self._ensure()
-        await slot.driver.execute("COMMIT")
-        await slot.driver.execute("BEGIN")
+        await execute(slot.driver, "COMMIT")
+        await execute(slot.driver, "BEGIN")
         return await together(self, statement, rows, **scalars)
 
     async def block_later(self: MysqlJobTransaction, slot: MysqlSlot, texts: Sequence[str]) -> bool:

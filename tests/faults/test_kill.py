@@ -16,7 +16,9 @@ from tests.faults.generator import insert
 from tests.faults.handlers import BATCH_KINDS, KINDS, POOL_KINDS, SHARED_KINDS, SYNC_KINDS
 from tests.faults.outside import Outside
 from tests.faults.points import COMMITTING, GROUPED, WORKING, Point
+from tests.faults.process import PATIENCE
 from tests.faults.scale import wanted_jobs
+from tests.faults.waiting import until
 
 LOADS = pytest.mark.parametrize(
     "kinds",
@@ -69,6 +71,8 @@ def _killed_at(point: Point, outside: Outside, folder: Path, seed: int, kinds: S
     with campaign.victim(point=point, at=at) as victim:
         victim.killed()
         campaign.count(victim)
+    # A claim that was on its way may still be carried out.
+    until(lambda: outside.connections() == 0, PATIENCE, "the worker is gone, its connections are not")
     assert outside.unsettled() > 0, "the worker was killed when there was nothing left to lose"
     # Behind a commit of many it may hold nothing: then there is nothing to be taken over from it.
     held = outside.count("statusid = 2") > 0
@@ -82,9 +86,9 @@ def _killed_at(point: Point, outside: Outside, folder: Path, seed: int, kinds: S
 @LOADS
 @pytest.mark.timeout(3600)
 def test_killed_again_and_again(kinds: Sequence[str], outside_each: Outside, folder: Path, seed: int) -> None:
-    jobs = wanted_jobs(300)
+    jobs = wanted_jobs(225)
     campaign = Campaign(outside_each, folder, seed=seed, work=Work(groups=1), kinds=kinds)
-    tally = campaign.kill_by_kill(jobs, a_life=min(150, jobs // 4))
+    tally = campaign.kill_by_kill(jobs, a_life=min(150, jobs // 3), at_least=2)
     assert tally.verdict.clean, str(tally)
     assert tally.verdict.failed == 0
     assert (tally.verdict.accepted, tally.verdict.effects) == (jobs, jobs)
@@ -98,9 +102,9 @@ def test_effects_that_are_committed_before_their_job_are_doubled(
 ) -> None:
     control = [Control.EFFECTS_FIRST]
     campaign = Campaign(outside_each, folder, seed=seed, work=Work(groups=1), control=control, kinds=kinds)
-    points = (Point.BEFORE_LAST_UPDATE, Point.BEFORE_COMMIT)
-    # Before the last update nothing is committed yet even so: one kill in two may double nothing, six of them do.
-    tally = campaign.kill_by_kill(wanted_jobs(600), a_life=100, points=points)
+    # There the effects are committed, and their job's end is not: one kill is enough.
+    jobs = wanted_jobs(60)
+    tally = campaign.kill_by_kill(jobs, a_life=min(150, jobs), points=[Point.BEFORE_COMMIT])
     assert tally.landed, str(tally)
     assert tally.verdict.duplicates, str(tally)
     assert not tally.verdict.lost, str(tally)
