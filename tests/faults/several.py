@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.faults.campaign import SETTLING, Campaign, Tally
 from tests.faults.generator import insert
+from tests.faults.handlers import GATED
 from tests.faults.points import COMMITTING, GROUPED, WORKING, Point
 from tests.faults.process import PATIENCE, START, Victim
 from tests.faults.waiting import until
@@ -23,6 +24,7 @@ from tests.servers import free_port
 from tests.servers.process import alive, freeze, thaw
 
 PROCESSES = 2
+WORKERS = 5
 SHUTDOWN = 3.0
 """Seconds a process has for what it does when its supervisor is gone."""
 
@@ -35,6 +37,7 @@ class Several:
         self._outside = campaign.outside
         self._configuration = folder / "several.json"
         self._configuration.write_text(json.dumps(_configuration(campaign)))
+        self._gates = itertools.count(1)
 
     def kill_workers(self, jobs: int, *, a_life: int, points: Sequence[Point] = WORKING) -> Tally:
         """`a_life` jobs for each life, in which one of the processes is killed by one of the points, in turns."""
@@ -69,8 +72,12 @@ class Several:
             self._campaign.expect_orderly_end(hub)
 
     def _kill_the_supervisor(self, jobs: int, *, frozen: bool) -> None:
+        # So many more than one process starts at once do not end before it has happened.
+        gate, gated = self._configuration.with_name(f"gate-{next(self._gates)}"), min(jobs, WORKERS + 1)
         with self._life() as hub:
-            insert(self._outside.url, self._campaign.ledger, jobs, kinds=self._campaign.kinds)
+            ledger, url = self._campaign.ledger, self._outside.url
+            insert(url, ledger, gated, kinds=[GATED], extra={"gate": str(gate)})
+            insert(url, ledger, jobs - gated, kinds=self._campaign.kinds)
             owners = {pid: name for name, pid in hub.instances.items()}
             until(lambda: any(map(self._holds, owners.values())), SETTLING, "nobody works")
             # Not the first, which has the port: the next hub could not listen there before it wakes up.
@@ -80,6 +87,7 @@ class Several:
             held = [name for name in owners.values() if self._holds(name)]
             os.kill(hub.process.pid, signal.SIGKILL)
             hub.process.wait(PATIENCE)
+            gate.touch()
             self._campaign.landed["supervisor killed" + (", a process frozen" if frozen else "")] += bool(held)
             with self._life() as following:
                 self._outside.settled(SETTLING)
@@ -98,9 +106,7 @@ class Several:
         hub = self._campaign.victim(point=point, at=at, hub=self._configuration)
         try:
             with hub:
-                until(
-                    lambda: hub.landed or len(_ready(hub)) == PROCESSES, PATIENCE, lambda: f"not ready\n{hub.output()}"
-                )
+                until(lambda: hub.landed or len(_ready(hub)) == PROCESSES, START, lambda: f"not ready\n{hub.output()}")
                 yield hub
         finally:
             for pid in hub.instances.values():
@@ -132,7 +138,7 @@ def _configuration(campaign: Campaign) -> dict[str, object]:
         "jobs": {
             "enabled": True,
             "processes": PROCESSES,
-            "workers": 5,
+            "workers": WORKERS,
             "lease": "1s",
             "poll_interval": 0.2,
             "max_crashes": 1000,
