@@ -16,6 +16,7 @@ from tests.faults.process import Victim
 from tests.faults.waiting import until
 from tests.servers.process import descendants
 
+_MORE = 20
 _DIED = "SELECT count(*) FROM job_histories WHERE statusid = 4 AND result LIKE 'ChildDied: %SIGKILL%'"
 
 
@@ -25,7 +26,8 @@ def children(worker: Victim) -> list[int]:
 
 
 def kill_children(campaign: Campaign, jobs: int, *, kills: int) -> Tally:
-    """kill -9 of one child after another, while one worker does the jobs."""
+    """kill -9 of one child after another, while one worker does the jobs. A few jobs and kills more come where every
+    child was idle that moment."""
     outside, killed = campaign.outside, set[int]()
     with campaign.victim() as worker:
         insert(outside.url, campaign.ledger, jobs, kinds=campaign.kinds)
@@ -35,14 +37,22 @@ def kill_children(campaign: Campaign, jobs: int, *, kills: int) -> Tally:
                 SETTLING,
                 lambda: f"the work does not go on\n{worker.output()[-4000:]}",
             )
-            until(lambda: set(children(worker)) - killed, SETTLING, "no child is started any more")
-            pid = campaign.random.choice(sorted(set(children(worker)) - killed))
-            killed.add(pid)
-            os.kill(pid, signal.SIGKILL)
+            _kill_one(campaign, worker, killed)
         outside.settled(SETTLING)
+        while not outside.fetch(_DIED)[0][0] and len(killed) < kills + _MORE:
+            insert(outside.url, campaign.ledger, jobs, kinds=campaign.kinds)
+            _kill_one(campaign, worker, killed)
+            outside.settled(SETTLING)
         campaign.expect_orderly_end(worker)
     campaign.landed["child killed"] = outside.fetch(_DIED)[0][0]
     return campaign.settle()
+
+
+def _kill_one(campaign: Campaign, worker: Victim, killed: set[int]) -> None:
+    until(lambda: set(children(worker)) - killed, SETTLING, "no child is started any more")
+    pid = campaign.random.choice(sorted(set(children(worker)) - killed))
+    killed.add(pid)
+    os.kill(pid, signal.SIGKILL)
 
 
 def _reached(campaign: Campaign, jobs: int) -> bool:

@@ -22,8 +22,8 @@ from tests.faults.scale import wanted_jobs
 from tests.faults.waiting import until
 from tests.servers.process import alive
 
-_AT_ONCE = 10.0
-"""Seconds: what the system needs to end a process, on a busy machine."""
+_AT_ONCE = 30.0
+"""Seconds: what the system needs to end a process, on a busy machine. Left alone it would go on for minutes."""
 
 
 @pytest.mark.timeout(3600)
@@ -32,7 +32,8 @@ def test_children_killed_in_mid_task(outside_each: Outside, folder: Path, seed: 
     campaign = Campaign(outside_each, folder, seed=seed, work=Work(max_retries=1000), kinds=POOL_KINDS)
     tally = kill_children(campaign, jobs, kills=max(3, jobs // 100))
     assert tally.verdict.clean, str(tally)
-    assert (tally.verdict.effects, tally.verdict.failed) == (jobs, 0)
+    assert tally.verdict.accepted == tally.verdict.effects >= jobs, str(tally)
+    assert tally.verdict.failed == 0
     # A child that had nothing to do at that moment costs nobody anything.
     assert tally.landed.total() >= 1, str(tally)
     assert outside_each.count("crashcount > 0") == 0
