@@ -46,7 +46,7 @@ async def test_killed_again_and_again_at_any_point(door: Door) -> None:
 
 
 async def test_terminated_while_senders_send(door: Door) -> None:
-    messages = 400
+    messages = 800
     sending = asyncio.create_task(send(door.address, door.campaign.ledger, messages, list(ROUTES)))
     try:
         with door.hub() as first:
@@ -66,7 +66,7 @@ async def test_terminated_while_senders_send(door: Door) -> None:
 
 
 async def test_an_answer_before_the_commit_loses_messages(door: Door) -> None:
-    tally = await door.run(200, [(Point.BEFORE_ACCEPT, 5), (None, 1)], control=[Control.ANSWER_FIRST])
+    tally = await door.run(200, [(Point.BEFORE_ACCEPT, 2), (None, 1)], control=[Control.ANSWER_FIRST])
     assert tally.verdict.lost, str(tally)
 
 

@@ -36,5 +36,5 @@ async def test_without_its_dedupe_key_what_is_said_again_is_done_twice(door: Doo
 
 
 async def test_an_answer_before_the_commit_loses_messages(door: Door) -> None:
-    tally = await door.run(200, [(Point.BEFORE_ACCEPT, 5), (None, 1)], control=[Control.ANSWER_FIRST])
+    tally = await door.run(200, [(Point.BEFORE_ACCEPT, 2), (None, 1)], control=[Control.ANSWER_FIRST])
     assert tally.verdict.lost, str(tally)

@@ -66,7 +66,7 @@ async def test_at_the_acceptance_of_a_message(moment: Moment, scene: Scene) -> N
 @pytest.mark.parametrize("moment", Moment)
 async def test_at_a_claim(moment: Moment, scene: Scene) -> None:
     """What was claimed and never heard of runs once its lease has expired."""
-    async with scene.engine(msgspec.structs.replace(WORK, lease=1.0)):
+    async with scene.engine(msgspec.structs.replace(WORK, lease=2.0)):
         await insert_async(scene.outside.url, scene.ledger, 1, kinds=[EMPTY])
         await scene.settled()
         cut = scene.proxy.cut_when(WORK.owner.encode(), moment)
@@ -81,7 +81,7 @@ async def test_at_a_claim(moment: Moment, scene: Scene) -> None:
 
 async def test_at_a_renewal_the_lease_is_kept(scene: Scene) -> None:
     scene.gate.clear()
-    async with scene.engine(msgspec.structs.replace(WORK, lease=1.2)):
+    async with scene.engine(msgspec.structs.replace(WORK, lease=3.0)):
         [job] = await insert_async(scene.outside.url, scene.ledger, 1, kinds=[EFFECTFUL])
         await scene.waits.wait()
         for moment in (Moment.BEFORE_REQUEST, Moment.BEFORE_ANSWER):

@@ -19,7 +19,7 @@ def test_a_handler_blocks_the_loop_and_its_neighbours_keep_their_leases(
     outside_postgres: Outside, folder: Path, seed: int
 ) -> None:
     """Another worker stands by and would take whatever is not renewed."""
-    work = Work(lease=1.0)
+    work = Work(lease=2.0)
     campaign = Campaign(outside_postgres, folder, seed=seed, work=work)
     gate = folder / "gate"
     with campaign.victim() as blocked:
@@ -27,7 +27,7 @@ def test_a_handler_blocks_the_loop_and_its_neighbours_keep_their_leases(
             outside_postgres.url, campaign.ledger, 4, kinds=[GATED, GATED_EMPTY], extra={"late": str(gate), "gate": "/"}
         )
         until(lambda: outside_postgres.count("statusid = 2") >= 2, 20, "the jobs do not start")
-        insert(outside_postgres.url, campaign.ledger, 1, kinds=["fault.block"], extra={"seconds": "3"})
+        insert(outside_postgres.url, campaign.ledger, 1, kinds=["fault.block"], extra={"seconds": "5"})
         until(lambda: outside_postgres.count("handler = 'fault.block' AND statusid = 2") == 1, 20, "it does not start")
         with campaign.victim() as steady:
             until(

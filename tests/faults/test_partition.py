@@ -34,7 +34,9 @@ async def test_others_take_over_and_the_cut_off_worker_comes_back(stalled: tuple
         held = await insert_async(scene.outside.url, scene.ledger, 5, kinds=[EFFECTFUL])
         await until_async(lambda: len(scene.runs) == 5, PATIENCE, "the jobs do not start")
         scene.proxy.stall(*stalled)
-        async with running(scene.outside.url, msgspec.structs.replace(work, owner="elsewhere"), [effect]):
+        # This one shall not be robbed itself, however slow the machine.
+        other = msgspec.structs.replace(work, owner="elsewhere", lease=30.0)
+        async with running(scene.outside.url, other, [effect]):
             await scene.settled()
         assert sorted(elsewhere) == sorted(held)
         scene.gate.set()
