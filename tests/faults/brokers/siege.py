@@ -234,7 +234,7 @@ class Siege:
                 return
             if now != last:
                 last, since = now, time.monotonic()
-            elif time.monotonic() > since + self._quiet:
+            elif time.monotonic() > since + (PATIENCE if now[1] else self._quiet):
                 if now[1]:
                     raise TimeoutError(f"{now[1]} jobs have not ended\n{hub.output()[-4000:]}")
                 return
