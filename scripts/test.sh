@@ -25,11 +25,12 @@ beyond_unit() {
     done
 }
 
-# Two workers, as most tests wait; a file stays with one, so that what its tests share is made once.
+# Two workers, as most tests wait; a file stays with one, so that what its tests share is made once. In their order the
+# files end with short ones: ordered by their number of tests, the few long ones would come last, to one of the two.
 tests() {
     python=$1
     shift
-    "$python" -m pytest -n 2 --dist loadfile "$@"
+    "$python" -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"
 }
 
 part "setup" scripts/setup.sh .venv oldest
