@@ -207,7 +207,7 @@ async def test_one_that_is_cancelled_leaves_and_the_others_go_again(rig: RigMake
 async def test_a_timeout_is_that_of_the_call_and_its_jobs_go_on_alone(rig: RigMaker) -> None:
     sizes: list[int] = []
 
-    @handler("store", batch=50, timeout=0.3, retry=[0.01])
+    @handler("store", batch=50, timeout=1.5, retry=[0.01])
     async def store(batch: Batch[Reading]) -> None:
         sizes.append(len(batch))
         await write(batch)
@@ -221,7 +221,7 @@ async def test_a_timeout_is_that_of_the_call_and_its_jobs_go_on_alone(rig: RigMa
         assert await effects(r) == but()
         timed_out = [job for job in jobs if len(await r.histories(job)) == 2]
         assert len(timed_out) == sum(size for size in sizes if size > 1)
-        assert (await r.histories(timed_out[0]))[0]["result"] == "JobTimeout: ran longer than its timeout of 0.3 s"
+        assert (await r.histories(timed_out[0]))[0]["result"] == "JobTimeout: ran longer than its timeout of 1.5 s"
 
 
 async def test_one_whose_fence_is_lost_keeps_none_of_its_effects(rig: RigMaker, commits: Commits) -> None:

@@ -127,7 +127,7 @@ async def test_a_snooze_uses_no_attempt_and_leaves_no_history(rig: RigMaker) -> 
 async def test_a_timeout_stops_the_handler_and_undoes_its_effects(rig: RigMaker) -> None:
     stopped = asyncio.Event()
 
-    @handler("slow", timeout=0.1, max_retries=0)
+    @handler("slow", timeout=1.5, max_retries=0)
     async def slow(job: Job) -> None:
         await job.db.execute(EFFECT, {"msg": job.id})
         try:
@@ -140,7 +140,7 @@ async def test_a_timeout_stops_the_handler_and_undoes_its_effects(rig: RigMaker)
         row = await r.until(await r.enqueue("slow"))
         assert stopped.is_set()
         assert row["statusid"] == 4
-        assert row["lasterror"] == "JobTimeout: ran longer than its timeout of 0.1 s"
+        assert row["lasterror"] == "JobTimeout: ran longer than its timeout of 1.5 s"
         assert await r.sql("SELECT msg FROM effects") == []
 
 

@@ -229,7 +229,7 @@ async def test_a_job_that_runs_elsewhere_is_stopped_through_the_database(rig: Ri
         begun.set()
         await asyncio.Event().wait()
 
-    async with rig(long, lease=1.0) as r:
+    async with rig(long, lease=3.0) as r:
         job = await r.enqueue("long")
         await begun.wait()
         assert await r.engine.store.cancel(job, reason="not needed", actor="another instance") == 2
@@ -351,10 +351,10 @@ async def test_progress_is_in_view_while_the_job_runs(rig: RigMaker) -> None:
         said.set()
         await gate.wait()
 
-    async with rig(long, lease=0.6) as r:
+    async with rig(long, lease=3.0) as r:
         job = await r.enqueue("long")
         await said.wait()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (row := await r.job(job))["progress"] is None:  # noqa: ASYNC110 - the heartbeat tells nobody
                 await asyncio.sleep(0.05)
         assert (row["progress"], row["progressnote"]) == (0.5, "half way")
@@ -384,10 +384,10 @@ async def test_a_handler_that_blocks_the_loop_is_named_and_keeps_its_lease(
 ) -> None:
     @handler("blocks")
     async def blocks() -> str:
-        time.sleep(2.0)  # noqa: ASYNC251 - the very fault
+        time.sleep(3.0)  # noqa: ASYNC251 - the very fault
         return "through"
 
-    async with rig(blocks, lease=0.9) as r:
+    async with rig(blocks, lease=1.5) as r:
         row = await r.until(await r.enqueue("blocks"))
         assert (row["statusid"], row["result"], row["crashcount"]) == (3, '"through"', 0)
     [said] = [record.getMessage() for record in caplog.records if "event loop is blocked" in record.getMessage()]
