@@ -16,7 +16,8 @@ from hub.locking.memory import MemoryLocks
 from hub.ports import Locks
 from tests.servers import MemcachedService, RedisService
 
-TIMEOUT = 0.4
+TIMEOUT = 2.0
+"""For an answer of the server, in seconds: one that is well is never so slow."""
 
 
 class Backend:

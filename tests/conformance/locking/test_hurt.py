@@ -17,8 +17,6 @@ from hub.locking.mode import ModalLocks
 from tests.conformance.locking.conftest import TIMEOUT, Backend
 from tests.servers import RedisService, SentinelService
 
-SLACK = 0.5
-
 
 async def test_an_emptied_server_forgets_and_its_tokens_grow_on(own_backend: Backend) -> None:
     assert own_backend.server is not None
@@ -56,11 +54,11 @@ async def test_a_frozen_server_costs_one_time_limit(own_backend: Backend) -> Non
             began = time.monotonic()
             with pytest.raises(CacheUnavailable):
                 await call
-            assert time.monotonic() - began < TIMEOUT + SLACK
+            assert time.monotonic() - began < 2 * TIMEOUT
     finally:
         own_backend.server.sigcont()
     # What was asked for meanwhile may or may not have happened; no answer of then is taken for one of now.
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         for number in range(20):
             names = [f"{number}-{index}" for index in range(number + 1)]
             held = await locks.acquire(names, "one", 30)
@@ -88,16 +86,16 @@ async def test_losing_it_is_said_once_and_it_is_taken_back_by_itself(
         back.clear()
         began = time.monotonic()
         granted = await asyncio.gather(*(locks.acquire(["a", "b"], "other", 30) for _ in range(10)))
-        assert time.monotonic() - began < TIMEOUT + SLACK
+        assert time.monotonic() - began < 2 * TIMEOUT
         assert granted == [{"a": 0, "b": 0}] * 10
         began = time.monotonic()
         for _ in range(100):
             assert await locks.acquire(["a"], "other", 30) == {"a": 0}
             assert await locks.release(held, "one") == set()
-        assert time.monotonic() - began < TIMEOUT
+        assert time.monotonic() - began < 10 * TIMEOUT  # if each waited it would be two hundred
         assert mode.state()["mode"] == "single-instance"
         own_backend.server.sigcont()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             await back.wait()
         assert mode.state()["mode"] == "distributed"
         assert await locks.acquire(["c"], "one", 30) != {"c": 0}
