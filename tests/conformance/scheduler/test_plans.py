@@ -1,5 +1,6 @@
 """What the statements read: with a hundred thousand schedules as with a hundred, only what is due."""
 
+import math
 import sqlite3
 import time
 from typing import Any
@@ -84,13 +85,16 @@ async def test_on_sqlite(sqlite_url: str) -> None:
 
 
 async def test_a_tick_costs_the_same_with_many_schedules(rig: Rig) -> None:
-    """Generously: what is measured for the record is in the benchmarks."""
-    cost = {}
+    """Generously: what is measured for the record is in the benchmarks. A machine that does other things as well gets
+    more tries: what grows with the schedules is not quick in any of them."""
+    cost: dict[int, float] = {}
     for count in (100, MANY):
         await rig.sql("DELETE FROM jobs")
         await fill(rig, count)
         best = float("inf")
-        for _ in range(5):
+        for tries in range(50):
+            if tries >= 5 and best < 4 * cost.get(100, math.inf) + 0.02:
+                break
             await rig.sql(
                 "UPDATE jobs SET nextrunat = :at WHERE id IN ('n1', 'n2', 'n3', 'n4', 'n5')", at=rig._bind(rig.now)
             )
