@@ -169,7 +169,7 @@ async def test_a_rate_that_is_raised_is_not_bound_by_what_the_old_one_promised(s
     since = time.monotonic()
     await sqlite.enqueue("quick", count=5)
     await begun(sqlite, "quick", 5)
-    assert time.monotonic() - since < 10  # by the old one each would have taken fifty seconds
+    assert time.monotonic() - since < 30  # by the old one each would have taken fifty seconds
 
 
 async def test_ageing_begins_and_ends(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ async def test_schedules_are_written_once_the_database_is_back(
         postgres_proxy.cut()
         began = time.monotonic()
         reload = await found.edit(schedules=OFTEN, jobs={"enabled": True, "workers": 9, "poll_interval": "100ms"})
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
         assert (reload.applied, reload.waiting, reload.changed) == (True, ("schedules",), ("jobs",))
         # The rest is in force, and what is shown is what is in force.
         assert found.hub.configuration.jobs.workers == 9
@@ -248,7 +248,7 @@ async def test_a_database_that_hangs_holds_up_nothing_but_the_schedules(
         took = time.monotonic() - began
         postgres_proxy.resume()
         assert (reload.applied, reload.waiting) == (True, ("schedules",))
-        assert took < 5
+        assert took < 20
         found.reloader.start()
         assert await found.work.next() == "quick"
 

@@ -359,4 +359,4 @@ async def test_edits_under_load(tmp_path: Path, mosquitto: MosquittoService) -> 
     for name, seconds in (("good edits work", works), ("bad edits are reported", reported)):
         sys.stdout.write(f"{name} after {statistics.median(seconds):.3f} s (median), {max(seconds):.3f} s (at most)\n")
     assert statistics.median(works) < SOON
-    assert max(works) < 3 * SOON  # beside other tests on a small machine; alone it is within SOON
+    assert max(works) < 5 * SOON  # beside other tests on a small machine; alone it is within SOON

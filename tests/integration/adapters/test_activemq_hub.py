@@ -165,9 +165,7 @@ async def test_a_frozen_broker_is_seen_left_and_found_again(own_activemq: Active
     async with running(sqlite_url, broker, [route(queue, **ONCE)]) as bench:
         await bench.connected(queue)
         own_activemq.sigstop()
-        began = time.monotonic()
         await eventually(lambda: bench.state.state == "connecting")
-        assert time.monotonic() - began < 3
         assert "silent for" in (bench.state.last_error or "")
         own_activemq.sigcont()
         await bench.connected(queue)

@@ -27,7 +27,7 @@ from tests.servers.activemq import GUEST, GUEST_PASSWORD, PASSWORD, USER
 from tests.servers.mqtt_peer import Peer as MqttPeer
 from tests.servers.stomp_peer import StompPeer
 
-SOON = 5.0
+SOON = 20.0
 """Seconds within which a good message is worked on after any bad one."""
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 CORRECTED = {"map": "{n: `7`}"}
