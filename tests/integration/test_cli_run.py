@@ -178,7 +178,7 @@ async def test_what_takes_longer_than_the_shutdown_is_given_back(project: CliPro
     running = await start()
     await running.until("begun")
     running.process.terminate()
-    assert await running.ended(timeout=15) == 0
+    assert await running.ended(timeout=30) == 0
     job = project.json("jobs", "show", job_id)
     assert (job["status"], job["retrycount"], job["histories"]) == ("queued", 0, [])
 
@@ -193,7 +193,7 @@ async def test_a_second_signal_ends_it_at_once(
     running.process.send_signal(number)
     await running.until("stopping")
     running.process.send_signal(number)
-    assert await running.ended(timeout=5) == code
+    assert await running.ended(timeout=20) == code
     assert "ended at once" in running.said[-1]
     assert project.json("jobs", "show", job_id)["status"] == "processing"  # until its lease expires
 
@@ -202,7 +202,7 @@ async def test_a_blocked_event_loop_does_not_keep_it_alive(project: CliProject, 
     project.ok("enqueue", "cli.blocks", "60")
     running = await start()
     await running.until("begun")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while running.process.returncode is None:  # a blocked process cannot say that it has heard the first one
             running.process.send_signal(signal.SIGINT)
             await asyncio.wait([asyncio.create_task(running.process.wait())], timeout=0.1)
@@ -226,7 +226,7 @@ async def test_a_signal_while_it_starts_ends_it(tmp_path: Path, postgres_url: st
             assert running.process.returncode is None
             await asyncio.sleep(0.01)
         running.process.terminate()
-        assert await running.ended(timeout=10) == 0
+        assert await running.ended(timeout=30) == 0
         assert "stopped" in running.said[-1]
     finally:
         await connection.close()

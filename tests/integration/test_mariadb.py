@@ -223,7 +223,7 @@ async def test_a_cancelled_statement_is_stopped_on_the_server_and_its_locks_are_
     await transaction.connection.execute(text("INSERT INTO notes (n) VALUES (1)"))
     sleeping = asyncio.ensure_future(transaction.connection.execute(text("SELECT SLEEP(60), 'mine'")))
     running = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(60)%'"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await asyncio.to_thread(lambda: mariadb.fetch(running)[0][0]) == 0:
             pass
         sleeping.cancel()

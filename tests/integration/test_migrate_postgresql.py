@@ -54,7 +54,7 @@ async def test_a_second_one_waits_and_says_so(
     await admin.execute("SELECT pg_advisory_lock($1)", key)
     with caplog.at_level(logging.WARNING, logger="hub.db"):
         waiting = asyncio.create_task(migrate(postgres_url))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while await admin.fetchval(row) is None:  # until the server itself reports the wait
                 assert not waiting.done()
     assert "is being migrated by somebody else" in caplog.text

@@ -294,7 +294,7 @@ async def test_a_second_signal_ends_all_of_them_at_once(database: Rows, start: S
     running.process.terminate()
     await running.lines(PROCESSES, "stopping")
     running.process.terminate()
-    assert await running.ended(timeout=8) == 143
+    assert await running.ended(timeout=20) == 143
     assert await database.value("SELECT count(*) FROM queue_jobs WHERE statusid = 2") == PROCESSES
 
 

@@ -80,7 +80,7 @@ async def test_the_progress_is_read_while_it_runs(rig: RigMaker) -> None:
     async with rig(handlers=steps.handlers) as r:
         await r.schedule("three", [task("a"), task("b", "hold"), task("c")])
         await r.fire("three")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await steps.held.wait()
         row = await r.row("three")
         assert row["current_interval_id"] == row["interval_progress"]["interval_id"]

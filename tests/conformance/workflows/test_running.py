@@ -229,7 +229,7 @@ async def test_a_cancelled_workflow_begins_nothing_more(rig: RigMaker) -> None:
     )
     async with rig(flow) as r:
         workflow_id = await r.start("long")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await began.wait()
             await r.workflows.cancel(workflow_id, actor="test")
             await stopped.wait()
@@ -237,7 +237,7 @@ async def test_a_cancelled_workflow_begins_nothing_more(rig: RigMaker) -> None:
         assert states(ended) == {"running": "cancelled", "waiting": "cancelled", "next": "pending"}
         with pytest.raises(Conflict):
             await r.workflows.cancel(workflow_id, actor="test")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 if not await r.sql("SELECT id FROM queue_jobs WHERE statusid <> 6"):
                     break

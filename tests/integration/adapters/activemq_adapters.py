@@ -38,7 +38,7 @@ async def connected(service: ActiveMqService, *topics: str, **settings: Any) -> 
 
 async def left_in(broker: StompPeer, queue: str, count: int) -> list[bytes]:
     """The bodies in a queue, once the broker has heard of the acknowledgements and only `count` are left."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             found = await broker.browse(queue)
             if len(found) == count:

@@ -41,7 +41,7 @@ async def test_the_database_says_where_to_go_on_not_the_group(kafka: KafkaServic
     async with connected(kafka, topic, group=group, memory=memory) as source:
         rest = await taken(source, memory, 20)
         assert [message.body for message in rest] == bodies(10, 20)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while await peer.committed(group, topic) != 30:
                 await source.check()  # the broker is told soon, and nobody says when
 

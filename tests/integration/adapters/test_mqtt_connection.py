@@ -196,7 +196,7 @@ async def test_a_broker_that_falls_silent_is_noticed(own_mosquitto: MosquittoSer
 
 
 async def checked_on(plant: MqttAdapter) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             await asyncio.sleep(0.1)
             await plant.check()

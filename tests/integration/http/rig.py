@@ -36,7 +36,7 @@ from hub.scheduler.control import Control
 from hub.scheduler.records import JobRecords
 from hub.telemetry import Metrics, NoMetrics
 
-PATIENCE = 5.0
+PATIENCE = 20.0
 """Seconds after which a good message must have been processed, whatever came before."""
 
 _numbers = itertools.count(1)

@@ -14,7 +14,7 @@ ABSENT = ["0", "-1", str(2**63), "nothing", "%00", "%ff", "a%2Fb", "x" * 300, "%
 
 async def settled(hub: Served, job_id: str, status: str) -> Any:
     """The job once it has that status."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (found := (await hub.get(f"/api/queue/{job_id}")).json())["status"] != status:
             pass
     return found
@@ -267,7 +267,7 @@ async def test_statistics(serve: Serve) -> None:
             await hub.post("/api/queue", {"handler": "seen"})
         for _ in range(2):
             await hub.seen.get()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while True:
                 found = (await hub.get("/api/statistics")).json()
                 if found["handlers"].get("seen", {}).get("completed") == 2:

@@ -25,7 +25,7 @@ async def test_the_documented_request_runs_at_once_and_is_shown(serve: Serve) ->
         answer = await hub.post("/api/jobs/create", DOCUMENTED)
         assert answer.status == 201
         job_id = answer.json()["job_id"]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert await hub.seen.get() == {"task": "process_data", "data": "example"}
             while (found := (await hub.get(f"/api/jobs/{job_id}")).json())["status"] != "completed":
                 pass

@@ -26,14 +26,14 @@ async def test_a_payload_is_merged_over_the_templates(serve: Serve) -> None:
         assert answer.status == 201
         job_id = answer.json()["id"]
         assert answer.headers["Location"] == f"/api/queue/{job_id}"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert await hub.seen.get() == {"region": "north", "format": {"type": "pdf", "pages": 9}}
         row = (await hub.get(f"/api/queue/{job_id}")).json()
         assert (row["handler"], row["queue"], row["priority"], row["maxretries"], row["timeout"]) == (
             *("seen", "default", 4, 2),
             90.0,
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await hub.call("POST", "/api/templates/report")
             assert await hub.seen.get() == {"region": "all", "format": {"type": "pdf", "pages": 3}}
             await hub.post("/api/templates/bare", [1])

@@ -173,7 +173,7 @@ async def test_a_sender_that_hangs_up_does_not_undo_what_was_taken(serve: Serve)
         writer.write(head.encode() + body)
         await writer.drain()
         writer.transport.abort()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert await hub.seen.get() == {"hung": "up"}
 
 
@@ -200,7 +200,7 @@ async def test_a_deep_queue_answers_503_and_when_to_come_again(serve_one: Serve)
         assert (answer.status, answer.problem()["code"], answer.headers["Retry-After"]) == (503, "saturated", "5")
         assert await hub.rows() == 0
         depth = 0
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (await hub.post("/webhooks/orders", {"again": True})).status != 202:
                 pass  # the depth is asked for again by the first message after a second
         answer = await hub.get("/metrics")

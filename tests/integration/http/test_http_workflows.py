@@ -44,7 +44,7 @@ async def hub() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 async def until(client: aiohttp.ClientSession, path: str, status: str) -> dict[str, Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             found: dict[str, Any] = await (await client.get(path)).json()
             if found["status"] == status:

@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-PATIENCE = 5.0
+PATIENCE = 20.0
 
 
 class Gone(Exception):

@@ -118,7 +118,7 @@ def outgoing(topic: str, payload: Any = None, **headers: str) -> Outgoing:
     )
 
 
-async def eventually(met: Callable[[], bool], timeout: float = 5.0) -> None:
+async def eventually(met: Callable[[], bool], timeout: float = 30.0) -> None:
     """Ask until it is so. Raises TimeoutError."""
     deadline = asyncio.get_running_loop().time() + timeout
     while not met():

@@ -33,7 +33,7 @@ class Near:
         return self.hub.supervisor.states["erp"]
 
     async def connected(self) -> None:
-        await eventually(lambda: self.state.state == "connected", timeout=15)
+        await eventually(lambda: self.state.state == "connected", timeout=30)
 
     async def taken(self, count: int) -> list[Any]:
         """The payloads of the calls that became jobs, once there are so many."""
@@ -113,12 +113,12 @@ async def test_it_comes_back_after_a_cut_and_a_restart(far: Rig, tmp_path: Path)
     async with Proxy.before(far.url) as proxy, near(tmp_path, proxy.url_through(far.url)) as hub:
         await hub.connected()
         for n in range(3):
-            await eventually(lambda: far.adapter.connections == 1, timeout=15)
+            await eventually(lambda: far.adapter.connections == 1, timeout=30)
             await far.adapter.send(outgoing("orderPlaced", n))
             assert await hub.taken(n + 1) == list(range(n + 1))
             before = proxy.accepted
             proxy.cut()
-            await eventually(partial(_more, proxy, before), timeout=15)
+            await eventually(partial(_more, proxy, before), timeout=30)
             await hub.connected()
         assert (await hub.publish("note", "after"))["statusid"] == 3
 
@@ -183,7 +183,7 @@ async def test_what_is_wrong_with_a_server_is_on_view(tmp_path: Path, answer: st
     application = web.Application()
     application.router.add_post("/hub/negotiate", negotiate)
     async with _served(application) as address, near(tmp_path, f"{address}/hub", token="${env:ERP_TOKEN}") as hub:
-        await eventually(lambda: bool(hub.state.last_error), timeout=10)
+        await eventually(lambda: bool(hub.state.last_error), timeout=30)
         assert said in hub.state.last_error
         assert TOKEN not in hub.state.last_error
 
@@ -217,5 +217,5 @@ async def test_a_server_that_talks_nonsense_is_left_and_tried_again(tmp_path: Pa
     application.router.add_get("/hub", serve)
     options = {"negotiate": False, "max_message": "4KiB"}
     async with _served(application) as address, near(tmp_path, f"{address}/hub", **options) as hub:
-        await eventually(lambda: connections >= 2, timeout=10)
+        await eventually(lambda: connections >= 2, timeout=30)
         assert hub.state.last_error

@@ -115,7 +115,7 @@ async def test_the_python_client_is_served_as_well(hub: Rig) -> None:
         assert answer["ok"] is True
         assert (await hub.harness.wait(answer["job_id"]))["statusid"] == 3
         await hub.adapter.send(outgoing("user:operator/news", {"n": 1}))
-        event, *arguments = await client.receive(timeout=5)
+        event, *arguments = await client.receive(timeout=30)
         heard.put_nowait((event, arguments))
     assert heard.get_nowait() == ("news", [{"n": 1}])
     assert await hub.payloads() == [{"from": "python", "bytes": "AP8="}]

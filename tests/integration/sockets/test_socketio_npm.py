@@ -130,7 +130,7 @@ async def test_clients_are_told_when_the_hub_stops(sqlite_url: str, transport: s
         while "waiting" not in (await script.line() or {}):
             pass
         assert hub.adapter.connections == 1
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(20):
             await hub.hub.stop()
         assert hub.adapter.connections == 0
         assert await script.finish() == ["goodbye"]

@@ -10,7 +10,7 @@ import aiohttp
 import msgspec
 
 RS = "\x1e"
-PATIENCE = 5.0
+PATIENCE = 20.0
 HANDSHAKE = '{"protocol":"json","version":1}' + RS
 
 
@@ -66,7 +66,7 @@ class Wire:
 
 @asynccontextmanager
 async def session(**options: Any) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20), **options) as made:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60), **options) as made:
         yield made
 
 

@@ -51,7 +51,7 @@ async def test_several_texts_are_one_transaction(notes: Notes) -> None:
 async def test_reading_does_not_wait_for_a_writer_and_sees_what_is_committed(notes: Notes) -> None:
     job = notes.database.begin_job("writer")
     await job.connection.execute(text("INSERT INTO notes (body) VALUES ('open')"))
-    assert await asyncio.wait_for(notes.bodies(), 5) == []
+    assert await asyncio.wait_for(notes.bodies(), 30) == []
     await job.rollback()
 
 

@@ -62,7 +62,7 @@ async def test_a_turn_handed_over_in_the_moment_of_cancellation_is_not_lost(queu
     await queue.ask("next")
     queue.turn.pass_on()
     gone.cancel()
-    await asyncio.wait_for(queue.tasks[1], 5)
+    await asyncio.wait_for(queue.tasks[1], 30)
     assert queue.order == ["next"]
 
 

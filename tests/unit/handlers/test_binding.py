@@ -326,7 +326,7 @@ async def test_what_a_thread_does_after_its_attempt_is_refused(hub: Hub) -> None
     with pytest.raises(asyncio.CancelledError):
         await task
     go_on.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await over.wait()
     assert len(seen) == 5
     assert seen[-1] is True
@@ -366,4 +366,4 @@ async def test_stop_iteration_from_a_thread_is_an_error_and_no_endless_wait(hub:
         return next(iter([]))
 
     with pytest.raises(RuntimeError, match="StopIteration"):
-        await asyncio.wait_for(hub.call(run), 10)
+        await asyncio.wait_for(hub.call(run), 30)

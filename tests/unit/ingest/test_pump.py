@@ -53,7 +53,7 @@ class Bench:
         return (await self.harness.hub.records.jobs())[0]
 
     async def until(self, met: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not met():  # noqa: ASYNC110 - a state that an operator polls, too
                 await asyncio.sleep(0.005)
 
