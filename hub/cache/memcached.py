@@ -112,9 +112,18 @@ class MemcachedCache:
             return [await _line(reader) for _ in commands]
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Connection]:
+    async def limited(self) -> AsyncIterator[None]:
+        """All trips within take one time limit together. Raises CacheUnavailable when it is over."""
         try:
             async with asyncio.timeout(self.timeout):
+                yield
+        except TimeoutError as error:
+            raise CacheUnavailable(f"Memcached did not answer within {self.timeout:g} s") from error
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        try:
+            async with self.limited():
                 connection = await self._pool.acquire()
                 whole = False
                 try:
@@ -125,8 +134,8 @@ class MemcachedCache:
                         # The pool closes a connection whose reader holds an error.
                         connection.reader.set_exception(ConnectionAbortedError("cut off"))
                     self._pool.release(connection)
-        except TimeoutError as error:
-            raise CacheUnavailable(f"Memcached did not answer within {self.timeout:g} s") from error
+        except CacheUnavailable:
+            raise
         except Exception as error:  # a bug of the client's may cost the cache, and never a claim
             raise CacheUnavailable(f"Memcached: {str(error) or type(error).__name__}") from error
 

@@ -75,10 +75,11 @@ class RedisCache:
     async def run(self, script: Script, names: Sequence[str], *arguments: Any) -> Any:
         """Run a script on the keys of `names`; answers what it answers, texts as bytes."""
         keys = [self.prefix + name for name in names]
-        try:
-            return await self._call("EVALSHA", script.digest, len(keys), *keys, *arguments)
-        except _Unknown:
-            return await self._call("EVAL", script.text, len(keys), *keys, *arguments)
+        async with self._limited():
+            try:
+                return await self._client.execute_command("EVALSHA", script.digest, len(keys), *keys, *arguments)
+            except NoScriptError:  # it has to be sent
+                return await self._client.execute_command("EVAL", script.text, len(keys), *keys, *arguments)
 
     async def close(self) -> None:
         await disconnect(self._client, self.timeout)
@@ -92,16 +93,10 @@ class RedisCache:
         try:
             async with asyncio.timeout(self.timeout):
                 yield
-        except NoScriptError as error:
-            raise _Unknown("the server does not know the script") from error
         except TimeoutError as error:
             raise CacheUnavailable(f"Redis did not answer within {self.timeout:g} s") from error
         except Exception as error:  # a bug of the client's may cost the cache, and never a claim
             raise CacheUnavailable(f"Redis: {str(error) or type(error).__name__}") from error
-
-
-class _Unknown(CacheUnavailable):
-    """The script has to be sent."""
 
 
 def connect(address: str, *, connections: int = _CONNECTIONS, health_check: float = 0) -> Redis:

@@ -1,8 +1,8 @@
 """Locks in Memcached: `add` takes what nobody holds, `cas` changes what has not changed since it was read.
 
 Invariant: every write is an add or a cas, so that a name has one owner; the commands of a call travel together, and a
-call takes a fixed number of trips, whatever the number of names. The server counts whole seconds: a lock lasts up to
-one second longer than it was asked for.
+call takes a fixed number of trips, whatever the number of names, and one time limit for all of them. The server counts
+whole seconds: a lock lasts up to one second longer than it was asked for.
 
 Memcached may throw out what it has no room for: a lock can be lost early, which the database's fence makes harmless.
 """
@@ -32,18 +32,8 @@ class MemcachedLocks:
     async def acquire(self, names: Sequence[str], owner: str, ttl: float) -> dict[str, int]:
         if not names:
             return {}
-        await self._cache.store([("add", name, value_of(owner, _NO_TOKEN), ttl, None) for name in names])
-        found = await self._cache.found(names)
-        mine = {name: unique for name, (value, unique) in found.items() if owner_of(value) == owner}
-        if not mine:
-            return {}
-        # Only now that the names are ours: a token from before could be lower than that of somebody who held and
-        # released the name in the meantime.
-        tokens = await self._tokens(list(mine))
-        granted = await self._cache.store(
-            [("cas", name, value_of(owner, tokens[name]), ttl, unique) for name, unique in mine.items()]
-        )
-        return {name: tokens[name] for name, taken in zip(mine, granted, strict=True) if taken}
+        async with self._cache.limited():
+            return await self._acquire(names, owner, ttl)
 
     async def renew(self, held: Mapping[str, int], owner: str, ttl: float) -> set[str]:
         return await self._change(held, owner, ttl)
@@ -59,11 +49,28 @@ class MemcachedLocks:
         finally:
             await cache.close()
 
+    async def _acquire(self, names: Sequence[str], owner: str, ttl: float) -> dict[str, int]:
+        await self._cache.store([("add", name, value_of(owner, _NO_TOKEN), ttl, None) for name in names])
+        found = await self._cache.found(names)
+        mine = {name: unique for name, (value, unique) in found.items() if owner_of(value) == owner}
+        if not mine:
+            return {}
+        # Only now that the names are ours: a token from before could be lower than that of somebody who held and
+        # released the name in the meantime.
+        tokens = await self._tokens(list(mine))
+        granted = await self._cache.store(
+            [("cas", name, value_of(owner, tokens[name]), ttl, unique) for name, unique in mine.items()]
+        )
+        return {name: tokens[name] for name, taken in zip(mine, granted, strict=True) if taken}
+
     async def _change(self, held: Mapping[str, int], owner: str, ttl: float) -> set[str]:
         values = {name: value_of(owner, token) for name, token in held.items()}
-        found = await self._cache.found(list(held))
-        mine = {name: unique for name, (value, unique) in found.items() if value == values[name]}
-        stored = await self._cache.store([("cas", name, values[name], ttl, unique) for name, unique in mine.items()])
+        async with self._cache.limited():
+            found = await self._cache.found(list(held))
+            mine = {name: unique for name, (value, unique) in found.items() if value == values[name]}
+            stored = await self._cache.store(
+                [("cas", name, values[name], ttl, unique) for name, unique in mine.items()]
+            )
         return {name for name, done in zip(mine, stored, strict=True) if done}
 
     async def _tokens(self, names: Sequence[str]) -> dict[str, int]:

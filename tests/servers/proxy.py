@@ -61,6 +61,7 @@ class Proxy:
         self._connections: set[_Connection] = set()
         self._triggers: list[Trigger] = []
         self._flowing = {direction: asyncio.Event() for direction in Direction}
+        self._late = dict.fromkeys(Direction, 0.0)
         self.resume()
 
     @classmethod
@@ -132,6 +133,10 @@ class Proxy:
         for direction in directions or tuple(Direction):
             self._flowing[direction].set()
 
+    def delay(self, seconds: float, direction: Direction = Direction.DOWN) -> None:
+        """From now on each piece of what goes this way arrives so much later."""
+        self._late[direction] = seconds
+
     def refuse(self) -> None:
         """Reset new connections at once, as a server that is down would; open ones go on."""
         self._refusing = True
@@ -147,7 +152,7 @@ class Proxy:
             _reset(writer)
             return
         self.accepted += 1
-        connection = _Connection(writer, self._triggers, self._flowing)
+        connection = _Connection(writer, self._triggers, self._flowing, self._late)
         self._connections.add(connection)
         try:
             await connection.run(reader, self.host, self.target_port)
@@ -160,12 +165,17 @@ class _Connection:
     """One client's connection and the server's that belongs to it."""
 
     def __init__(
-        self, client: asyncio.StreamWriter, triggers: list[Trigger], flowing: dict[Direction, asyncio.Event]
+        self,
+        client: asyncio.StreamWriter,
+        triggers: list[Trigger],
+        flowing: dict[Direction, asyncio.Event],
+        late: dict[Direction, float],
     ) -> None:
         self.finished = asyncio.Event()
         self._writers = [client]
         self._triggers = triggers
         self._flowing = flowing
+        self._late = late
         self._pumps: list[asyncio.Task[None]] = []
         self._cut = False
         # The trigger whose request has gone up and whose answer has not come down.
@@ -205,6 +215,7 @@ class _Connection:
         seen = b""
         try:
             while data := await reader.read(CHUNK):
+                await asyncio.sleep(self._late[direction])
                 await self._flowing[direction].wait()
                 passed = scan(seen, data)
                 if passed is None:
