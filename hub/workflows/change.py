@@ -17,7 +17,7 @@ from hub.ports import Database, JobScope, JobTransaction
 from hub.queue.store import Store
 from hub.workflows import graph, rows
 from hub.workflows.catalog import Catalog
-from hub.workflows.definition import Definition
+from hub.workflows.definition import Definition, Step
 from hub.workflows.graph import Decision
 from hub.workflows.progress import Execution, Progress
 from hub.workflows.start import Start, Woken
@@ -116,22 +116,30 @@ class Change:
 
     async def resume(self, workflow_id: str, redrive: Callable[[Sequence[str]], Awaitable[int]]) -> list[str]:
         """Go on from the steps that failed or were cancelled; answers their names. Their jobs are queued again first:
-        if this process dies in between, their ends bring the execution on all the same."""
+        if this process dies in between, their ends bring the execution on all the same. Those of steps that wait do so
+        again, in the transaction itself: a signal meanwhile must find them waiting."""
 
-        async def look(transaction: JobTransaction) -> Execution:
-            return await self._held(transaction, workflow_id)
+        async def look(transaction: JobTransaction) -> tuple[list[str], list[str]]:
+            execution = await self._held(transaction, workflow_id)
+            steps = _stopped(execution)
+            definition = await self._progress.definition(execution, transaction)
+            waits = {step.name for step in _waiting(definition, steps)}
+            return steps, [step for step in steps if step not in waits]
 
-        again = _stopped(await self._insist(look))
-        await redrive([rows.step_id(workflow_id, step) for step in again])
+        again, at_once = await self._insist(look)
+        await redrive([rows.step_id(workflow_id, step) for step in at_once])
 
         async def work(transaction: JobTransaction) -> list[NewJob]:
             execution = await self._held(transaction, workflow_id)
-            if execution.status == graph.RUNNING:
+            if execution.status in (graph.RUNNING, graph.COMPLETED):
                 return []  # a step that was queued again has ended already
             steps = _stopped(execution)
             definition = await self._progress.definition(execution, transaction)
             if definition is None:
                 raise Conflict("the workflow was never begun: it has no definition")
+            waits = [rows.wait_again(workflow_id, step, execution.signals) for step in _waiting(definition, steps)]
+            if waits:
+                await transaction.run(self._progress.statement("wait_again"), waits)
             ids = [(rows.step_id(workflow_id, step),) for step in steps]
             there = {row[0] for row in await transaction.run(self._progress.statement("outcomes"), ids)}
             decision = graph.resume(definition, execution.progress)
@@ -148,6 +156,9 @@ class Change:
             return jobs + await self._go_on(transaction, execution, definition, decision, context)
 
         await self._wake(await self._insist(work))
+        if len(at_once) < len(again):
+            self._woken([""])
+            await self._store.notify([""])
         return again
 
     async def signal(self, workflow_id: str, name: str, payload: str) -> list[str]:
@@ -297,6 +308,12 @@ def _stopped(execution: Execution) -> list[str]:
     if execution.status not in (graph.FAILED, graph.CANCELLED):
         raise Conflict(f"only failed and cancelled workflows are resumed; this one is {execution.status}")
     return [step for step, state in execution.progress.items() if state in (graph.FAILED, graph.CANCELLED)]
+
+
+def _waiting(definition: Definition | None, steps: Sequence[str]) -> list[Step]:
+    """Those of these steps that wait for a signal or a time."""
+    found = [definition.by_name[step] for step in steps if step in definition.by_name] if definition is not None else []
+    return [step for step in found if step.wait_for is not None or step.delay is not None or step.until is not None]
 
 
 def _ended(workflow_id: str, step: str, status: str, error: str | None) -> rows.StepRow:

@@ -128,6 +128,12 @@ def job(
     )
 
 
+def wait_again(workflow_id: str, step: Step, signals: Mapping[str, Any]) -> tuple[str, bool, float | None]:
+    """The row for wait_again.sql: a signal is waited for anew, a time stays what it was."""
+    delay = 0.0 if step.wait_for in signals else step.timeout
+    return step_id(workflow_id, step.name), step.wait_for is not None, delay
+
+
 def _time(until: str, context: str) -> tuple[datetime | None, str | None]:
     """The time that `until` says, or why it says none."""
     value: Any = until

@@ -55,13 +55,53 @@ async def test_a_signal_that_comes_before_its_step_is_kept(rig: RigMaker) -> Non
 
 
 async def test_a_signal_that_does_not_come_in_time_fails_its_step_and_may_still_come(rig: RigMaker) -> None:
-    flow = Workflow("late").step("ask", note).wait("answer", "answered", after="ask", timeout=0.2)
+    flow = Workflow("late").step("ask", note).wait("answer", "answered", after="ask", timeout=1.0)
     async with rig(flow) as r:
         workflow_id = await r.start("late")
         failed = await r.until(workflow_id, "failed")
         assert "no signal 'answered' came in time" in steps(failed)["answer"]["error_message"]
-        assert await r.workflows.resume(workflow_id, actor="test") == ["answer"] or True
-        await r.until(workflow_id, "failed", met=lambda s: states(s)["answer"] == "failed")
+        with pytest.raises(Conflict, match="nothing waits"):
+            await r.workflows.signal(workflow_id, "answered")
+        assert await r.workflows.resume(workflow_id, actor="test") == ["answer"]
+        assert await r.workflows.signal(workflow_id, "answered", {"by": "Ada"}) == ["answer"]
+        assert (await r.until(workflow_id, "completed"))["context"]["by"] == "Ada"
+
+
+async def test_a_resumed_step_waits_for_its_signal_anew(rig: RigMaker) -> None:
+    flow = Workflow("again").step("ask", note).wait("answer", "answered", after="ask", timeout=60)
+    flow.wait("patient", "answered", after="ask")
+    async with rig(flow) as r:
+        workflow_id = await r.start("again")
+        await r.until_step(workflow_id, "answer", "waiting")
+        await r.workflows.cancel(workflow_id, actor="test")
+        await _ended_jobs(r, 2)
+        assert sorted(await r.workflows.resume(workflow_id, actor="test")) == ["answer", "patient"]
+        waiting = await r.until(workflow_id, "running", met=lambda s: states(s)["answer"] == "waiting")
+        assert steps(waiting)["answer"]["due_at"] - r.hub.clock.now() > timedelta(seconds=50)
+        assert steps(waiting)["patient"]["due_at"] is None
+        assert sorted(await r.workflows.signal(workflow_id, "answered", {"by": "Ada"})) == ["answer", "patient"]
+        assert (await r.until(workflow_id, "completed"))["context"]["by"] == "Ada"
+
+
+async def test_a_resumed_step_keeps_the_time_that_it_waits_for(rig: RigMaker) -> None:
+    flow = Workflow("reminder").step("pause", delay=3600).step("remind", note, delay=timedelta(milliseconds=1500))
+    async with rig(flow) as r:
+        began = r.hub.clock.now()
+        workflow_id = await r.start("reminder")
+        before = await r.until_step(workflow_id, "pause", "waiting")
+        await r.workflows.cancel(workflow_id, actor="test")
+        await _ended_jobs(r, 2)
+        await r.workflows.resume(workflow_id, actor="test")
+        done = await r.until_step(workflow_id, "remind", "completed")
+        assert done["completed_at"] - began >= timedelta(seconds=1.4)
+        pause = await r.until_step(workflow_id, "pause", "waiting")
+        assert pause["due_at"] == before["due_at"]
+
+
+async def _ended_jobs(r: Rig, count: int) -> None:
+    async with asyncio.timeout(20):
+        while len(await r.sql("SELECT id FROM queue_jobs WHERE statusid = 6")) < count:  # noqa: ASYNC110 - rows
+            await asyncio.sleep(0.01)
 
 
 async def test_steps_wait_for_a_time(rig: RigMaker) -> None:
