@@ -50,7 +50,9 @@ class Snoozed(msgspec.Struct, frozen=True):
 
 
 class Cancelled(msgspec.Struct, frozen=True):
-    reason: str
+    """Without a reason: that of whoever asked for it, which is in the row."""
+
+    reason: str | None
 
 
 class Returned(msgspec.Struct, frozen=True):

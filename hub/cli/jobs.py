@@ -124,7 +124,7 @@ async def retry(ids: Ids, config: ConfigFile = None, as_json: AsJson = False) ->
 async def cancel(
     ids: Ids,
     reason: Annotated[
-        str, typer.Option(metavar="TEXT", help="Kept with a job that waits.")
+        str, typer.Option(metavar="TEXT", help="Kept with the job.")
     ] = "cancelled by hub jobs cancel",
     config: ConfigFile = None,
     as_json: AsJson = False,

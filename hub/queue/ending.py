@@ -54,7 +54,7 @@ class Endings:
             case Stop.TIMEOUT:
                 return Failed(f"{JobTimeout.__name__}: ran longer than its timeout of {attempt.timeout:g} s")
             case Stop.CANCEL:
-                return Cancelled(attempt.reason or "cancelled while running")
+                return Cancelled(attempt.reason)
             case Stop.LOST:
                 return LOST
             case _:

@@ -83,7 +83,7 @@ class Executor:
     def give_back(self, attempt: Attempt) -> None:
         """An attempt that was not begun: others may have the job."""
         if attempt.stop is Stop.CANCEL:
-            self.settle(attempt, Cancelled("cancelled"), None)
+            self.settle(attempt, Cancelled(attempt.reason), None)
         else:
             self.settle(attempt, Returned(), None)
 

@@ -233,7 +233,9 @@ async def test_a_job_that_runs_elsewhere_is_stopped_through_the_database(rig: Ri
         job = await r.enqueue("long")
         await begun.wait()
         assert await r.engine.store.cancel(job, reason="not needed", actor="another instance") == 2
-        assert (await r.until(job))["statusid"] == 6
+        row = await r.until(job)
+        assert (row["statusid"], row["lasterror"]) == (6, "not needed")
+        assert [(h["statusid"], h["result"]) for h in await r.histories(job)] == [(6, "not needed")]
 
 
 async def test_shutdown_waits_for_what_runs_and_gives_back_the_rest(rig: RigMaker) -> None:
@@ -390,8 +392,9 @@ async def test_a_handler_that_blocks_the_loop_is_named_and_keeps_its_lease(
     async with rig(blocks, lease=1.5) as r:
         row = await r.until(await r.enqueue("blocks"))
         assert (row["statusid"], row["result"], row["crashcount"]) == (3, '"through"', 0)
-    [said] = [record.getMessage() for record in caplog.records if "event loop is blocked" in record.getMessage()]
-    assert "in blocks" in said
+    # A busy machine may block it a second time, without a handler.
+    said = [record.getMessage() for record in caplog.records if "event loop is blocked" in record.getMessage()]
+    assert sum("in blocks" in each for each in said) == 1
 
 
 async def test_transactions_begun_ahead_need_no_more_connections_than_the_pool(rig: RigMaker) -> None:

@@ -255,21 +255,25 @@ async def test_a_waiting_job_is_cancelled_at_once(rig: Rig, fields: dict[str, ob
     assert await rig.taken() == []
 
 
-async def test_a_running_job_is_asked_to_stop_and_its_worker_hears_of_it(rig: Rig) -> None:
+@pytest.mark.parametrize("said", [None, "the handler's own word"])
+async def test_a_running_job_is_asked_to_stop_and_its_worker_hears_of_it(rig: Rig, said: str | None) -> None:
     claim = await rig.one()
     assert await rig.store.cancel(claim.id, reason="stop", actor="ann") is Status.PROCESSING
     assert await rig.status(claim.id) == [Status.PROCESSING]
     rows = await rig.store.renew(rig.database, [Held(claim.id, claim.fence, None, None)])
     assert [(row[0], bool(row[1]), bool(row[2])) for row in rows] == [(claim.id, True, True)]
-    await rig.store.settle([rig.end(claim, statusid=Status.CANCELLED, lasterror="cancelled while running")])
+    await rig.store.settle([rig.end(claim, statusid=Status.CANCELLED, lasterror=said)])
     assert await rig.attempts(claim.id) == [(0, 6)]
+    assert (await rig.job(claim.id))["lasterror"] == (said or "stop")
+    assert (await rig.history(claim.id))["errormessage"] == (said or "stop")
 
 
 async def test_a_job_that_completes_all_the_same_is_completed(rig: Rig) -> None:
     claim = await rig.one()
     await rig.store.cancel(claim.id, reason="stop", actor="ann")
     assert await rig.complete(claim) == {claim.id}
-    assert await rig.status(claim.id) == [Status.COMPLETED]
+    row = await rig.job(claim.id)
+    assert (row["statusid"], row["lasterror"], bool(row["cancelrequested"])) == (Status.COMPLETED, None, False)
 
 
 @pytest.mark.parametrize("end", ["retry", "snooze", "give back", "crash"])
@@ -288,7 +292,9 @@ async def test_a_job_that_was_asked_to_stop_does_not_run_again(rig: Rig, end: st
             await rig.other.rescue()
     row = await rig.job(claim.id)
     assert (row["statusid"], row["failure"]) == (Status.CANCELLED, None)
-    assert row["lasterror"]
+    if end != "retry":  # which has an error of its own
+        assert row["lasterror"].endswith("stop")
+        assert (await rig.history(claim.id))["errormessage"] == row["lasterror"]
     assert row["completedat"] is not None
     assert await rig.attempts(claim.id) == [(0, 6)]
     await rig.due(claim.id)

@@ -1,5 +1,6 @@
--- Cancel a job: one that waits is Cancelled at once (with a history row), one that runs is asked to stop. Answers nothing
--- if there is no such job or it has ended already. An UPDATE sees what it has assigned: the status comes last.
+-- Cancel a job: one that waits is Cancelled at once (with a history row), one that runs is asked to stop; the
+-- reason stands in lasterror until then. Answers nothing if there is no such job or it has ended already. An UPDATE
+-- sees what it has assigned: the status comes last.
 -- Plan: qj_id.
 SELECT seq FROM queue_jobs WHERE id = :id AND statusid IN (0, 1, 2, 5, 7) FOR UPDATE
 ----
@@ -9,7 +10,7 @@ FROM queue_jobs WHERE seq IN :found AND statusid <> 2
 ----
 UPDATE queue_jobs SET
     cancelrequested = statusid = 2,
-    lasterror = IF(statusid = 2, lasterror, :reason),
+    lasterror = :reason,
     completedat = IF(statusid = 2, completedat, UTC_TIMESTAMP(6)),
     modifiedon = UTC_TIMESTAMP(6), modifiedby = :actor, rowversionstamp = rowversionstamp + 1,
     statusid = IF(statusid = 2, 2, 6)

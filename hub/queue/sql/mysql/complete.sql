@@ -5,7 +5,7 @@ SELECT j.id FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
     id varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]', fence bigint PATH '$[1]')) v
 STRAIGHT_JOIN queue_jobs j FORCE INDEX (qj_id) ON j.id = v.id
 WHERE j.fence = v.fence AND j.statusid = 2
-FOR UPDATE
+FOR UPDATE /*!80000 OF j */
 ----
 INSERT INTO job_histories (id, jobid, executionid, statusid, startedat, completedat, duration, result, retryattempt,
                            executedby, inputdata, outputdata)
@@ -25,5 +25,6 @@ UPDATE JSON_TABLE(:rows, '$[*]' COLUMNS (
     result longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[2]')) v
 STRAIGHT_JOIN queue_jobs j FORCE INDEX (qj_id) ON j.id = v.id
 SET j.statusid = 3, j.result = v.result, j.completedat = UTC_TIMESTAMP(6), j.lasterror = NULL, j.leaseuntil = NULL,
-    j.keyslot = NULL, j.unknownsince = NULL, j.modifiedon = UTC_TIMESTAMP(6), j.rowversionstamp = j.rowversionstamp + 1
+    j.keyslot = NULL, j.unknownsince = NULL, j.cancelrequested = FALSE, j.modifiedon = UTC_TIMESTAMP(6),
+    j.rowversionstamp = j.rowversionstamp + 1
 WHERE j.fence = v.fence AND j.statusid = 2

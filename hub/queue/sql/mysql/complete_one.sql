@@ -1,7 +1,7 @@
 -- columns: id, fence, result, executionid, duration, attempt, executedby, history_input
 -- The last of a job's own transaction: the COMMIT is run only if the first text changed its row. Plan: qj_id.
 UPDATE queue_jobs SET statusid = 3, result = :result, completedat = UTC_TIMESTAMP(6), lasterror = NULL,
-    leaseuntil = NULL, keyslot = NULL, unknownsince = NULL, modifiedon = UTC_TIMESTAMP(6),
+    leaseuntil = NULL, keyslot = NULL, unknownsince = NULL, cancelrequested = FALSE, modifiedon = UTC_TIMESTAMP(6),
     rowversionstamp = rowversionstamp + 1
 WHERE id = :id AND fence = :fence AND statusid = 2
 ----

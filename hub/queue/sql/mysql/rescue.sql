@@ -9,7 +9,8 @@ INSERT INTO job_histories (jobid, statusid, startedat, completedat, duration, re
 SELECT id, IF(cancelrequested, 6, 4), COALESCE(startedat, UTC_TIMESTAMP(6)), UTC_TIMESTAMP(6),
        GREATEST(0, COALESCE(TIMESTAMPDIFF(MICROSECOND, startedat, UTC_TIMESTAMP(6)) DIV 1000, 0)),
        CONCAT('lease expired (worker ', COALESCE(leaseowner, 'unknown'), ')'),
-       CONCAT('lease expired (worker ', COALESCE(leaseowner, 'unknown'), ')'),
+       CONCAT('lease expired (worker ', COALESCE(leaseowner, 'unknown'), ')',
+              IF(cancelrequested, COALESCE(CONCAT('; to be cancelled: ', lasterror), ''), '')),
        attemptbase + retrycount + crashcount, leaseowner
 FROM queue_jobs FORCE INDEX (PRIMARY) WHERE seq IN :found
 ----
@@ -17,7 +18,8 @@ UPDATE queue_jobs FORCE INDEX (PRIMARY) SET
     statusid = CASE WHEN cancelrequested THEN 6 WHEN crashcount + 1 > :max_crashes THEN 4 ELSE 1 END,
     failure = IF(NOT cancelrequested AND crashcount + 1 > :max_crashes, 'poison', NULL),
     completedat = IF(cancelrequested OR crashcount + 1 > :max_crashes, UTC_TIMESTAMP(6), NULL),
-    lasterror = CONCAT('lease expired (worker ', COALESCE(leaseowner, 'unknown'), ')'),
+    lasterror = CONCAT('lease expired (worker ', COALESCE(leaseowner, 'unknown'), ')',
+                       IF(cancelrequested, COALESCE(CONCAT('; to be cancelled: ', lasterror), ''), '')),
     crashcount = crashcount + 1, fence = fence + 1, gate = 3, leaseuntil = NULL, keyslot = NULL,
     cancelrequested = FALSE, modifiedon = UTC_TIMESTAMP(6), rowversionstamp = rowversionstamp + 1
 WHERE seq IN :found

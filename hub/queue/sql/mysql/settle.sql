@@ -1,11 +1,13 @@
 -- columns: id, fence, result, executionid, duration, attempt, statusid, priority, retrycount, delay,
 --   lasterror, failure, unknown
 -- End a batch of attempts in any way, each behind its fence, with a history row where the attempt counts; a job that
--- would run again though its end was asked for is Cancelled. Answers the ids that were settled; the others had lost
+-- would run again though its end was asked for is Cancelled. Without a word of the
+-- attempt's own its reason is what cancel.sql has left in lasterror. Answers the ids that were settled; the others had lost
 -- their lease. The first text locks the rows and decides what each becomes; the others read that. Plan: qj_id.
 SELECT j.id, v.result,
        v.executionid, v.duration, v.attempt, v.statusid, v.priority, v.retrycount, v.delay,
-       IF(v.statusid IN (1, 5) AND j.cancelrequested, COALESCE(v.lasterror, 'cancelled'), v.lasterror) AS lasterror,
+       IF(v.statusid = 6 OR v.statusid IN (1, 5) AND j.cancelrequested,
+          COALESCE(v.lasterror, IF(j.cancelrequested, j.lasterror, NULL), 'cancelled'), v.lasterror) AS lasterror,
        v.failure, v.unknown, IF(v.statusid IN (1, 5) AND j.cancelrequested, 6, v.statusid) AS becomes,
        v.statusid IN (3, 4, 6) OR j.cancelrequested AS ended
 FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
@@ -17,7 +19,7 @@ FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
     failure longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[11]', unknown int PATH '$[12]')) v
 STRAIGHT_JOIN queue_jobs j FORCE INDEX (qj_id) ON j.id = v.id
 WHERE j.fence = v.fence AND j.statusid = 2
-FOR UPDATE
+FOR UPDATE /*!80000 OF j */
 ----
 INSERT INTO job_histories (id, jobid, executionid, statusid, startedat, completedat, duration, result, errormessage,
                            retryattempt, executedby, inputdata, outputdata)

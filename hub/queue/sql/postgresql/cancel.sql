@@ -1,12 +1,13 @@
--- Cancel a job: one that waits is Cancelled at once (with a history row), one that runs is asked to stop. Answers
--- nothing if there is no such job or it has ended already. Plan: primary key.
+-- Cancel a job: one that waits is Cancelled at once (with a history row), one that runs is asked to stop; the
+-- reason stands in lasterror until then. Answers nothing if there is no such job or it has ended already.
+-- Plan: primary key.
 WITH found AS (
     SELECT id, statusid AS was FROM queue_jobs WHERE id = :id::text AND statusid IN (0, 1, 2, 5, 7) FOR UPDATE
 ), done AS (
     UPDATE queue_jobs j SET
         statusid = CASE WHEN f.was = 2 THEN 2 ELSE 6 END,
         cancelrequested = f.was = 2,
-        lasterror = CASE WHEN f.was = 2 THEN j.lasterror ELSE :reason::text END,
+        lasterror = :reason::text,
         completedat = CASE WHEN f.was = 2 THEN j.completedat ELSE clock_timestamp() END,
         modifiedon = clock_timestamp(), modifiedby = :actor::text, rowversionstamp = j.rowversionstamp + 1
     FROM found f WHERE j.id = f.id

@@ -12,7 +12,8 @@ WITH dead AS MATERIALIZED (
         statusid = CASE WHEN j.cancelrequested THEN 6 WHEN j.crashcount + 1 > :max_crashes::int THEN 4 ELSE 1 END,
         failure = CASE WHEN NOT j.cancelrequested AND j.crashcount + 1 > :max_crashes::int THEN 'poison' END,
         completedat = CASE WHEN j.cancelrequested OR j.crashcount + 1 > :max_crashes::int THEN clock_timestamp() END,
-        lasterror = 'lease expired (worker ' || COALESCE(j.leaseowner, 'unknown') || ')',
+        lasterror = 'lease expired (worker ' || COALESCE(j.leaseowner, 'unknown') || ')'
+                    || CASE WHEN j.cancelrequested THEN COALESCE('; to be cancelled: ' || j.lasterror, '') ELSE '' END,
         crashcount = j.crashcount + 1, fence = j.fence + 1, gate = 3, leaseuntil = NULL, keyslot = NULL,
         cancelrequested = FALSE, modifiedon = clock_timestamp(), rowversionstamp = j.rowversionstamp + 1
     WHERE j.id = ANY (ARRAY(SELECT id FROM dead UNION ALL SELECT id FROM bare)) AND :owner::text IS NOT NULL

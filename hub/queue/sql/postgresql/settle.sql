@@ -1,7 +1,8 @@
 -- columns: id, fence, result, executionid, duration, attempt, statusid, priority, retrycount, delay,
 --   lasterror, failure, unknown
 -- End a batch of attempts in any way, each behind its fence, with a history row where the attempt counts; a job that
--- would run again though its end was asked for is Cancelled. Answers the ids that were settled; the others had lost
+-- would run again though its end was asked for is Cancelled. Without a word of the
+-- attempt's own its reason is what cancel.sql has left in lasterror. Answers the ids that were settled; the others had lost
 -- their lease. Plan: primary key.
 WITH v AS (
     SELECT * FROM unnest(:id::text[], :fence::bigint[], :result::text[], :executionid::text[], :duration::bigint[],
@@ -13,7 +14,8 @@ WITH v AS (
     UPDATE queue_jobs j SET
         statusid = CASE WHEN v.statusid IN (1, 5) AND j.cancelrequested THEN 6 ELSE v.statusid END,
         result = v.result, priority = v.priority, retrycount = v.retrycount,
-        lasterror = CASE WHEN v.statusid IN (1, 5) AND j.cancelrequested THEN COALESCE(v.lasterror, 'cancelled')
+        lasterror = CASE WHEN v.statusid = 6 OR v.statusid IN (1, 5) AND j.cancelrequested
+                         THEN COALESCE(v.lasterror, CASE WHEN j.cancelrequested THEN j.lasterror END, 'cancelled')
                          WHEN v.executionid IS NULL THEN COALESCE(v.lasterror, j.lasterror)
                          ELSE v.lasterror END,
         failure = v.failure,

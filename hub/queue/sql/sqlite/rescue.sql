@@ -8,7 +8,8 @@ SELECT id, CASE WHEN cancelrequested THEN 6 ELSE 4 END, COALESCE(startedat, strf
        strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
        CAST(max(0, COALESCE((julianday('now') - julianday(startedat)) * 86400000.0, 0)) AS INTEGER),
        'lease expired (worker ' || COALESCE(leaseowner, 'unknown') || ')',
-       'lease expired (worker ' || COALESCE(leaseowner, 'unknown') || ')',
+       'lease expired (worker ' || COALESCE(leaseowner, 'unknown') || ')'
+       || CASE WHEN cancelrequested THEN COALESCE('; to be cancelled: ' || lasterror, '') ELSE '' END,
        attemptbase + retrycount + crashcount, leaseowner
 FROM queue_jobs WHERE seq IN (
     SELECT seq FROM (SELECT seq FROM queue_jobs
@@ -23,7 +24,8 @@ UPDATE queue_jobs SET
     failure = CASE WHEN NOT cancelrequested AND crashcount + 1 > :max_crashes THEN 'poison' END,
     completedat = CASE WHEN cancelrequested OR crashcount + 1 > :max_crashes
                        THEN strftime('%Y-%m-%dT%H:%M:%fZ', 'now') END,
-    lasterror = 'lease expired (worker ' || COALESCE(leaseowner, 'unknown') || ')',
+    lasterror = 'lease expired (worker ' || COALESCE(leaseowner, 'unknown') || ')'
+                || CASE WHEN cancelrequested THEN COALESCE('; to be cancelled: ' || lasterror, '') ELSE '' END,
     crashcount = crashcount + 1, fence = fence + 1, gate = 3, leaseuntil = NULL, keyslot = NULL,
     cancelrequested = FALSE, modifiedon = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), rowversionstamp = rowversionstamp + 1
 WHERE seq IN (

@@ -1,7 +1,8 @@
 -- columns: id, fence, result, executionid, duration, attempt, statusid, priority, retrycount, delay,
 --   lasterror, failure, unknown
 -- End a batch of attempts in any way, each behind its fence, with a history row where the attempt counts; a job that
--- would run again though its end was asked for is Cancelled. The history rows come first, while the rows still tell
+-- would run again though its end was asked for is Cancelled. Without a word of the
+-- attempt's own its reason is what cancel.sql has left in lasterror. The history rows come first, while the rows still tell
 -- what was asked. Answers the ids that were settled; the others had lost their lease. Plan: the unique index on id.
 WITH v AS MATERIALIZED (
     SELECT value ->> 0 AS id, value ->> 1 AS fence, value ->> 2 AS result, value ->> 3 AS executionid,
@@ -10,7 +11,8 @@ WITH v AS MATERIALIZED (
 ), ended AS MATERIALIZED (
     SELECT v.executionid, j.id, v.duration, v.attempt, v.result, j.payload,
            CASE WHEN v.statusid IN (1, 5) AND j.cancelrequested THEN 6 ELSE v.statusid END AS statusid,
-           CASE WHEN v.statusid IN (1, 5) AND j.cancelrequested THEN COALESCE(v.lasterror, 'cancelled')
+           CASE WHEN v.statusid = 6 OR v.statusid IN (1, 5) AND j.cancelrequested
+                THEN COALESCE(v.lasterror, CASE WHEN j.cancelrequested THEN j.lasterror END, 'cancelled')
                 ELSE v.lasterror END AS error
     FROM v CROSS JOIN queue_jobs j
     WHERE j.id = v.id AND j.fence = v.fence AND j.statusid = 2 AND v.executionid IS NOT NULL
@@ -30,7 +32,9 @@ FROM ended
 INSERT INTO job_histories (jobid, statusid, startedat, completedat, duration, result, errormessage, retryattempt,
                            executedby)
 SELECT j.id, 6, strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ((v.value ->> 4) / -1000.0) || ' seconds'),
-       strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), v.value ->> 4, 'cancelled', 'cancelled', v.value ->> 5, :executedby
+       strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), v.value ->> 4,
+       COALESCE(v.value ->> 10, j.lasterror, 'cancelled'), COALESCE(v.value ->> 10, j.lasterror, 'cancelled'),
+       v.value ->> 5, :executedby
 FROM json_each(:rows) v CROSS JOIN queue_jobs j
 WHERE j.id = v.value ->> 0 AND j.fence = v.value ->> 1 AND j.statusid = 2
   AND v.value ->> 3 IS NULL AND v.value ->> 6 IN (1, 5) AND j.cancelrequested
@@ -38,7 +42,8 @@ WHERE j.id = v.value ->> 0 AND j.fence = v.value ->> 1 AND j.statusid = 2
 UPDATE queue_jobs SET
     statusid = CASE WHEN v.statusid IN (1, 5) AND cancelrequested THEN 6 ELSE v.statusid END,
     result = v.result, priority = v.priority, retrycount = v.retrycount,
-    lasterror = CASE WHEN v.statusid IN (1, 5) AND cancelrequested THEN COALESCE(v.lasterror, 'cancelled')
+    lasterror = CASE WHEN v.statusid = 6 OR v.statusid IN (1, 5) AND cancelrequested
+                     THEN COALESCE(v.lasterror, CASE WHEN cancelrequested THEN queue_jobs.lasterror END, 'cancelled')
                      WHEN v.executionid IS NULL THEN COALESCE(v.lasterror, queue_jobs.lasterror)
                      ELSE v.lasterror END,
     failure = v.failure,
