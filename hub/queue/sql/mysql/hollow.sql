@@ -8,7 +8,7 @@ STRAIGHT_JOIN queue_jobs j FORCE INDEX (qj_id) ON j.id = v.id
 WHERE IF(:failed, j.statusid = 4, j.statusid IN (3, 6)) AND j.dedupekey IS NOT NULL
   AND j.createdon > UTC_TIMESTAMP(6) - INTERVAL CAST(:dedupe_retention * 1000000 AS SIGNED) MICROSECOND
   AND NOT j.modifiedby <=> 'purge'
-FOR UPDATE
+FOR UPDATE /*!80000 OF j */
 ----
 DELETE FROM job_histories WHERE jobid IN :found
 ----

@@ -7,6 +7,6 @@ STRAIGHT_JOIN queue_jobs j FORCE INDEX (qj_id) ON j.id = v.id
 WHERE IF(:failed, j.statusid = 4, j.statusid IN (3, 6))
   AND (j.dedupekey IS NULL
        OR j.createdon <= UTC_TIMESTAMP(6) - INTERVAL CAST(:dedupe_retention * 1000000 AS SIGNED) MICROSECOND)
-FOR UPDATE
+FOR UPDATE /*!80000 OF j */
 ----
 DELETE FROM queue_jobs WHERE id IN :found

@@ -16,7 +16,7 @@ WHERE j.statusid IN (4, 6) AND j.active
            STRAIGHT_JOIN queue_jobs o FORCE INDEX (qj_id) ON o.id = w.id
            WHERE o.id < j.id AND o.statusid IN (4, 6) AND o.active AND o.handler = j.handler
              AND o.uniquekey = j.uniquekey))
-FOR UPDATE
+FOR UPDATE /*!80000 OF j */
 ----
 UPDATE queue_jobs FORCE INDEX (PRIMARY) SET
     statusid = 1, gate = 3, scheduledat = NULL,

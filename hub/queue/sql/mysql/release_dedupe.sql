@@ -5,7 +5,7 @@ SELECT j.id FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
     id varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]')) v
 STRAIGHT_JOIN queue_jobs j FORCE INDEX (qj_id) ON j.id = v.id
 WHERE j.dedupekey IS NOT NULL
-FOR UPDATE
+FOR UPDATE /*!80000 OF j */
 ----
 DELETE FROM queue_jobs WHERE id IN :found AND NOT active AND modifiedby = 'purge'
 ----

@@ -5,7 +5,7 @@
     id varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]', fence bigint PATH '$[1]')) v
  STRAIGHT_JOIN queue_jobs j FORCE INDEX (qj_id) ON j.id = v.id
  WHERE j.fence = v.fence AND j.statusid = 2
- FOR UPDATE SKIP LOCKED)
+ FOR UPDATE /*!80000 OF j */ SKIP LOCKED)
 UNION ALL SELECT ''
 ----
 UPDATE JSON_TABLE(:rows, '$[*]' COLUMNS (

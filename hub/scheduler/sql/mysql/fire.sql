@@ -11,7 +11,7 @@ STRAIGHT_JOIN jobs j FORCE INDEX (PRIMARY) ON j.id = b.id
 STRAIGHT_JOIN job_plans p FORCE INDEX (PRIMARY) ON p.jobid = b.id
 WHERE LEAST(j.nextrunat, CAST('9999-12-31' AS datetime(6))) = CAST(b.was AS datetime(6))
   AND p.revision = b.revision AND p.planned = p.revision
-FOR UPDATE SKIP LOCKED
+FOR UPDATE /*!80000 OF j, p */ SKIP LOCKED
 ----
 INSERT INTO queue_jobs (id, typeid, handler, payload, queue, priority, maxretries, timeout, metadata, source, dedupekey,
     scheduledat, statusid, orderingkey, createdby)

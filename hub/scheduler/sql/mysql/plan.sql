@@ -9,7 +9,7 @@ FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
 STRAIGHT_JOIN jobs j FORCE INDEX (PRIMARY) ON j.id = b.id
 STRAIGHT_JOIN job_plans p FORCE INDEX (PRIMARY) ON p.jobid = b.id
 WHERE p.revision = b.revision AND (p.planned <> p.revision OR :anew)
-FOR UPDATE SKIP LOCKED
+FOR UPDATE /*!80000 OF j, p */ SKIP LOCKED
 ----
 UPDATE job_plans SET planned = revision WHERE jobid IN :found
 ----

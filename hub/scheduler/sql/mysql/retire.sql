@@ -4,7 +4,7 @@ SELECT name FROM jobs
 WHERE owner = 'config' AND enabled
   AND name NOT IN (SELECT v.name FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
     name varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]')) v)
-FOR UPDATE
+FOR UPDATE /*!80000 OF jobs */
 ----
 UPDATE jobs SET enabled = FALSE, modifiedby = 'config', modifiedon = UTC_TIMESTAMP(6),
     rowversionstamp = rowversionstamp + 1
