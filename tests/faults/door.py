@@ -93,7 +93,7 @@ def _configuration(campaign: Campaign, port: int) -> dict[str, object]:
         "jobs": {
             "enabled": True,
             "workers": 10,
-            "lease": "1s",
+            "lease": f"{campaign.work.lease}s",
             "poll_interval": 0.2,
             "max_crashes": 1000,
             "shutdown_timeout": "10s",

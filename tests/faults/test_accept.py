@@ -11,6 +11,7 @@ import pytest
 from tests.faults.campaign import Campaign
 from tests.faults.controls import Control
 from tests.faults.door import ROUTES, Door, Plan
+from tests.faults.engine import Work
 from tests.faults.outside import Outside
 from tests.faults.points import ACCEPTING, GROUPED, WORKING, Point
 from tests.faults.scale import wanted_jobs
@@ -45,8 +46,9 @@ async def test_killed_again_and_again_at_any_point(door: Door) -> None:
     assert (tally.verdict.accepted, tally.verdict.effects) == (messages, messages)
 
 
-async def test_terminated_while_senders_send(door: Door) -> None:
+async def test_terminated_while_senders_send(outside: Outside, folder: Path, seed: int) -> None:
     messages = 800
+    door = Door(Campaign(outside, folder, seed=seed, work=Work(lease=30.0)), folder)
     sending = asyncio.create_task(send(door.address, door.campaign.ledger, messages, list(ROUTES)))
     try:
         with door.hub() as first:

@@ -48,7 +48,7 @@ def test_a_handler_that_ends_the_process_is_poison_and_its_neighbours_are_not(
     outside: Outside, folder: Path, seed: int
 ) -> None:
     """Whoever supervises the process starts it again. Two crashes are forgiven, the third makes a dead letter."""
-    campaign = Campaign(outside, folder, seed=seed, work=Work(max_crashes=2))
+    campaign = Campaign(outside, folder, seed=seed, work=Work(max_crashes=2, lease=2.0))
     [killer] = insert(outside.url, campaign.ledger, 1, kinds=["fault.exit"])
     neighbours = insert(outside.url, campaign.ledger, 20, kinds=KINDS)
     crashes = 0
@@ -75,7 +75,7 @@ def test_a_handler_that_ends_the_process_is_poison_and_its_neighbours_are_not(
 def test_a_handler_that_raises_what_nobody_expects_has_failed(
     kind: str, error: str, outside: Outside, folder: Path, seed: int
 ) -> None:
-    campaign = Campaign(outside, folder, seed=seed, work=Work(max_retries=0))
+    campaign = Campaign(outside, folder, seed=seed, work=Work(max_retries=0, lease=30.0))
     with campaign.victim() as worker:
         [job] = insert(outside.url, campaign.ledger, 1, kinds=[kind])
         insert(outside.url, campaign.ledger, 20)

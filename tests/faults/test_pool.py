@@ -29,7 +29,7 @@ _AT_ONCE = 30.0
 @pytest.mark.timeout(3600)
 def test_children_killed_in_mid_task(outside_each: Outside, folder: Path, seed: int) -> None:
     jobs = wanted_jobs(40)
-    campaign = Campaign(outside_each, folder, seed=seed, work=Work(max_retries=1000), kinds=POOL_KINDS)
+    campaign = Campaign(outside_each, folder, seed=seed, work=Work(max_retries=1000, lease=30.0), kinds=POOL_KINDS)
     tally = kill_children(campaign, jobs, kills=max(3, jobs // 100))
     assert tally.verdict.clean, str(tally)
     assert tally.verdict.accepted == tally.verdict.effects >= jobs, str(tally)
