@@ -123,9 +123,7 @@ async def retry(ids: Ids, config: ConfigFile = None, as_json: AsJson = False) ->
 @command(app, "cancel", examples=["hub jobs cancel 01a202e8-821f-7756-8127-b1d942fc5f64 --reason 'sent twice'"])
 async def cancel(
     ids: Ids,
-    reason: Annotated[
-        str, typer.Option(metavar="TEXT", help="Kept with the job.")
-    ] = "cancelled by hub jobs cancel",
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Kept with the job.")] = "cancelled by hub jobs cancel",
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:

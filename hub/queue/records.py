@@ -80,7 +80,7 @@ class Records:
 
     async def status(self, job_id: str) -> int | None:
         """The `statusid` of one job, None if there is none."""
-        rows = await self._read("job", id=job_id)
+        rows = await self._read("status", id=job_id)
         return None if not rows else int(rows[0]["statusid"])
 
     async def jobs(

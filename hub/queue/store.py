@@ -272,9 +272,11 @@ class Store:
         """Let jobs go on that wait for the children of these parents, where all have ended; answers their ids."""
         return {row[0] for row in await self._database.run(self._load("unpark"), [(each,) for each in sorted(parents)])}
 
-    async def waited_for(self, after: str, limit: int = 500) -> list[str]:
-        """Parents whose children are waited for, from the one after `after`."""
-        return [row[0] for row in await self._database.read(self._load("waited_for"), after=after, limit=limit)]
+    async def waited_for(self, after: str, limit: int = 2000) -> tuple[list[str], str | None]:
+        """Of the next `limit` parents after `after` whose children are waited for, those whose children have all
+        ended; and where to go on, None at the end."""
+        rows = await self._database.read(self._load("waited_for"), after=after, limit=limit)
+        return [row[0] for row in rows if row[1]], next((row[0] for row in rows if not row[1]), None)
 
     async def tend(self) -> None:
         """See hub.ports.Database."""

@@ -45,6 +45,7 @@ class Upkeep:
         self._rescued_at = float("-inf")
         self._swept_at = clock.monotonic()
         self._sweep_from = ""
+        self._waited_from = ""
         self._next_due: float | None = None
         self.failing: str | None = None
 
@@ -135,12 +136,11 @@ class Upkeep:
         return set(await self._store.promote())
 
     async def _unpark(self) -> None:
-        """Go on after children that ended in another way than here, or before a crash; soon due, like any time."""
-        after, freed = "", False
-        while parents := await self._store.waited_for(after):
-            freed |= bool(await self._store.unpark(parents))
-            after = parents[-1]
-        if freed:
+        """Go on after children that ended in another way than here, or before a crash; soon due, like any time. Once
+        around those who wait, a page a look."""
+        parents, following = await self._store.waited_for(self._waited_from)
+        self._waited_from = following or ""
+        if parents and await self._store.unpark(parents):
             self.hurry()
 
     async def _rescue(self) -> set[str]:

@@ -61,11 +61,12 @@ BY_INDEX: dict[str, set[str]] = {
     "renew": {"id"},
     "rescue": {"qj_lease", "qj_leaseless"},
     "unpark": {"qj_waiting", "qj_parent"},
-    "waited_for": {"qj_waiting"},
+    "waited_for": {"qj_waiting", "qj_parent"},
     "retry_failed": {"qj_dead", "jh_job"},
     "settle": {"id"},
     "statistics_of_handlers": {"jh_started", "id"},
     "statistics_of_queues": {"qj_claim", "qj_due", "qj_key", "qj_lease", "qj_leaseless"},
+    "status": {"id"},
     "steps": {"step"},
     "sweep": {"qj_key"},
 }
