@@ -40,6 +40,8 @@ class Watch:
         self.running: Counter[str] = Counter()
         self.most: Counter[str] = Counter()
         self.began: dict[str, list[float]] = defaultdict(list)
+        self.gate = asyncio.Event()
+        self.gate.set()
 
     @asynccontextmanager
     async def __call__(self, name: str) -> AsyncIterator[None]:
@@ -65,6 +67,7 @@ def fresh() -> None:
 async def some() -> None:
     async with watch("some"):
         await asyncio.sleep(0.01)
+        await watch.gate.wait()
 
 
 @handler("limited.keyed")
@@ -139,13 +142,20 @@ def instances(url: str) -> int:
 
 async def test_a_handler_runs_so_often_at_once_and_no_more(url: str) -> None:
     limited = {"limited.some": {"concurrency": 3}}
+    watch.gate.clear()
     async with running(hubs(url, instances(url), limits=limited)) as hub:
         waiting = await enqueue(hub, 60, "limited.some")
         others = await enqueue(hub, 40, "limited.free")
-        await completed(hub, others, 5)  # they do not wait for what is behind its limit
+        await completed(hub, others)  # they do not wait for what is behind its limit
+        async with asyncio.timeout(30):
+            await until(as_many)
+        watch.gate.set()
         await completed(hub, waiting)
-    assert watch.most["some"] <= 3
-    assert watch.most["some"] >= 2
+    assert watch.most["some"] == 3
+
+
+async def as_many() -> bool:
+    return watch.running["some"] == 3
 
 
 async def test_a_rate_is_kept_over_all_instances(url: str) -> None:
@@ -155,7 +165,7 @@ async def test_a_rate_is_kept_over_all_instances(url: str) -> None:
     began = sorted(watch.began["some"])
     assert kept_to(began, 20)
     # Two and a half seconds' worth: room that is there is used.
-    assert began[-1] - began[0] < 6
+    assert began[-1] - began[0] < 10
 
 
 async def test_each_key_has_the_limit_for_itself(url: str) -> None:
@@ -171,8 +181,8 @@ async def test_each_key_has_the_limit_for_itself(url: str) -> None:
 async def test_a_queue_has_its_limits_too(url: str) -> None:
     narrow = {"limit": 10, "concurrency": 2, "rate": 40}
     async with running(hubs(url, instances(url), queues={"default": 10, "narrow": narrow})) as hub:
-        ids = await enqueue(hub, 20, "limited.queued", queue="narrow")
-        unnamed = await enqueue(hub, 20, "limited.queued")  # rows whose queue is known only once they are claimed
+        ids = await enqueue(hub, 30, "limited.queued", queue="narrow")
+        unnamed = await enqueue(hub, 30, "limited.queued")  # rows whose queue is known only once they are claimed
         await completed(hub, ids + unnamed)
     assert watch.most["queued"] <= 2
     assert kept_to(sorted(watch.began["queued"]), 40)
@@ -192,7 +202,7 @@ async def test_a_state_that_nobody_can_read_begins_anew(url: str) -> None:
 
 @pytest.mark.redis
 async def test_in_redis_and_when_it_is_gone(postgres_url: str, own_redis: RedisService) -> None:
-    cache = {"adapter": "redis", "url": own_redis.url, "timeout": "300ms"}
+    cache = {"adapter": "redis", "url": own_redis.url, "timeout": "2s"}
     limited = {"limited.some": {"concurrency": 3, "rate": 200}}
     async with running(hubs(postgres_url, 2, cache, limits=limited)) as hub:
         ids = await enqueue(hub, 60, "limited.some")
@@ -212,25 +222,22 @@ async def test_the_slots_of_one_that_died_return(postgres_url: str) -> None:
     database = open_database(postgres_url, DatabaseSettings(), SystemClock())
     await database.start()
     states = DatabaseStates(database)
+    began = time.monotonic()
     now, _ = await states.read(["handler:limited.some"])
     dead = f'{{"held": {{"dead": [1, {now + 2.0}]}}}}'
     assert await states.write({"handler:limited.some": Kept(dead, 0)})
     async with running(found) as hub:
-        began = time.monotonic()
         await completed(hub, await enqueue(hub, 3, "limited.some"))
-        assert time.monotonic() - began > 1.5
+        assert time.monotonic() - began > 1.9
     _, kept = await states.read(["handler:limited.some"])
     assert '"held"' not in (kept["handler:limited.some"].state or "")
     await database.stop()
 
 
 def kept_to(began: list[float], rate: float) -> bool:
-    """No second has more starts than the rate and its tenth; a handler may begin a little after it was admitted."""
-    for index, first in enumerate(began):
-        inside = sum(1 for at in began[index:] if at - first < 1.0)
-        if inside > rate * 1.1 + 2 + rate * 0.15:
-            return False
-    return True
+    """At no time have more begun than the rate has let in since the first, and its tenth. A handler may begin after it
+    was admitted: of the others that takes nothing away, of the first it is half a second at most."""
+    return all(count <= rate * (at - began[0] + 0.5) * 1.1 + rate * 0.1 + 2 for count, at in enumerate(began))
 
 
 # --- where the state is kept -----------------------------------------------------------------------------------------
