@@ -102,7 +102,7 @@ class Running:
         self.process = process
         self.said: list[str] = []
 
-    async def until(self, text: str, timeout: float = 30.0) -> str:
+    async def until(self, text: str, timeout: float = 60.0) -> str:
         """The next line on standard error with `text` in it."""
         assert self.process.stderr is not None
         try:
@@ -115,7 +115,7 @@ class Running:
             raise AssertionError(f"{text!r} was not said in {timeout} s; {self._account()}") from None
         raise AssertionError(f"it ended before {text!r} was said; {self._account()}")
 
-    async def ended(self, timeout: float = 30.0) -> int:
+    async def ended(self, timeout: float = 60.0) -> int:
         """The exit code."""
         assert self.process.stderr is not None
         async with asyncio.timeout(timeout):

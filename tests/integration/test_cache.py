@@ -24,13 +24,17 @@ from tests.integration.cli_project import CliProject, Running
 from tests.servers import MemcachedService, RedisService
 
 HANDLERS = """
-import asyncio, os
+import asyncio, os, pathlib
 from sqlalchemy import text
 from hub import Job, handler
 
+PRESENT = pathlib.Path("PLACE")
+
 @handler("cache.note")
 async def note(number: int, job: Job) -> None:
-    await asyncio.sleep(0.01)  # so that one process cannot have done it all before the other looks
+    (PRESENT / str(os.getpid())).touch()
+    while len(list(PRESENT.iterdir())) < 2:  # one process cannot have done it all before the other looks
+        await asyncio.sleep(0.01)
     await job.db.execute(text("INSERT INTO notes (number, process) VALUES (:number, :process)"),
                          {"number": number, "process": os.getpid()})
 """
@@ -98,7 +102,9 @@ async def test_a_cache_that_is_away_stops_nobody(own_redis: RedisService, postgr
 def _project(folder: Path, url: str, cache: dict[str, Any] | None) -> CliProject:
     folder.mkdir()
     project = CliProject(folder, url, **({"cache": cache} if cache is not None else {}))
-    project.handlers(HANDLERS)
+    present = folder.parent / "present"
+    present.mkdir(exist_ok=True)
+    project.handlers(HANDLERS.replace("PLACE", str(present)))
     return project
 
 
