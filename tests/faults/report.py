@@ -15,13 +15,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Self
 
 from tests.faults.brokers import scenes as brokers
+from tests.faults.brokers.line import service_of
 from tests.faults.campaign import Campaign, Tally
 from tests.faults.children import kill_children
 from tests.faults.controls import Control
@@ -231,15 +232,18 @@ def _away(campaign: Campaign, server: Server, jobs: int) -> Tally:
 
 def _besieged(kind: str, servers: Servers, forwards: bool, campaign: Campaign, folder: Path, jobs: int) -> Tally:
     database = None if campaign.outside.dialect == "sqlite" else servers.under(campaign.outside)
-    return brokers.long(kind, campaign, folder, jobs, database, forwards=forwards)
+    with closing(service_of(kind)) as broker:
+        return brokers.long(broker, campaign, folder, jobs, database, forwards=forwards)
 
 
 def _turned_over(campaign: Campaign, folder: Path, jobs: int) -> Tally:
-    return brokers.members(campaign, folder, jobs, seconds=60)
+    with closing(service_of("kafka")) as kafka:
+        return brokers.members(kafka, campaign, folder, jobs, seconds=60)
 
 
 def _misled(wrong: brokers.Wrong, campaign: Campaign, folder: Path, jobs: int) -> Tally:
-    return brokers.wrong(wrong, campaign, folder, min(jobs, 1000))
+    with closing(service_of(wrong.kind)) as broker:
+        return brokers.wrong(wrong, broker, campaign, folder, min(jobs, 1000))
 
 
 def _ended(outside: Outside, jobs: int) -> Callable[[], bool]:

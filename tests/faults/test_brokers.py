@@ -3,21 +3,22 @@ acknowledged has one row and one effect; what the hub sends out is there, whiche
 `python -m tests.faults.report --only brokers --jobs 50000`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.faults.brokers.line import Line, line_of
+from tests.faults.brokers.line import Line, line_of, service_of
 from tests.faults.brokers.scenes import CONTROLS, IN_SHORT, KINDS, OUT_SHORT, Wrong, besiege, members, wrong
 from tests.faults.brokers.siege import DATABASE
 from tests.faults.campaign import Campaign
 from tests.faults.outside import Outside
 from tests.faults.scale import wanted_seconds
-from tests.servers import MariadbService, PostgresService, Unavailable
+from tests.servers import MariadbService, PostgresService, Service, Unavailable
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-MESSAGES = 1500
+MESSAGES = 1000
 
 
 def _marked(kind: str) -> object:
@@ -27,12 +28,28 @@ def _marked(kind: str) -> object:
 EACH = [_marked(kind) for kind in KINDS]
 
 
+@pytest.fixture(scope="module")
+def broker_of() -> Iterator[Callable[[str], Service]]:
+    """One broker of each kind for all of these tests, which kill it and start it again. A broker's start is as long as
+    all that happens to it."""
+    made: dict[str, Service] = {}
+    with ExitStack() as after:
+
+        def of(kind: str) -> Service:
+            if kind not in made:
+                try:
+                    made[kind] = service_of(kind)
+                except Unavailable as reason:
+                    pytest.skip(str(reason))
+                after.callback(made[kind].close)
+            return made[kind]
+
+        yield of
+
+
 @pytest.fixture
-def line(request: pytest.FixtureRequest) -> Line:
-    try:
-        return line_of(request.param)
-    except Unavailable as reason:
-        pytest.skip(str(reason))
+def line(request: pytest.FixtureRequest, broker_of: Callable[[str], Service]) -> Line:
+    return line_of(broker_of(request.param))
 
 
 @pytest.fixture
@@ -72,12 +89,12 @@ def test_on_mariadb_too(line: Line, hurt_on_mariadb: Campaign, own_mariadb: Mari
 
 @pytest.mark.kafka
 @pytest.mark.postgres
-def test_members_that_join_and_leave(outside_postgres: Outside, folder: Path, seed: int) -> None:
+def test_members_that_join_and_leave(
+    outside_postgres: Outside, broker_of: Callable[[str], Service], folder: Path, seed: int
+) -> None:
     """HUB_FAULT_SECONDS makes it longer; the long form is a minute and more."""
-    try:
-        tally = members(Campaign(outside_postgres, folder, seed=seed), folder, MESSAGES, wanted_seconds(15))
-    except Unavailable as reason:
-        pytest.skip(str(reason))
+    campaign = Campaign(outside_postgres, folder, seed=seed)
+    tally = members(broker_of("kafka"), campaign, folder, MESSAGES, wanted_seconds(10))
     assert tally.verdict.clean, str(tally)
     assert (tally.verdict.accepted, tally.verdict.effects) == (MESSAGES, MESSAGES)
     assert tally.landed["member killed"] >= 1
@@ -99,11 +116,10 @@ def test_what_is_sent_while_the_broker_is_killed_arrives(
     "control",
     [pytest.param(one, marks=getattr(pytest.mark, one.kind), id=f"{one.kind}: {one.name}") for one in CONTROLS],
 )
-def test_the_oracle_notices(control: Wrong, outside_sqlite: Outside, folder: Path, seed: int) -> None:
+def test_the_oracle_notices(
+    control: Wrong, outside_sqlite: Outside, broker_of: Callable[[str], Service], folder: Path, seed: int
+) -> None:
     """The negative controls: the same, with one thing wrong."""
-    try:
-        tally = wrong(control, Campaign(outside_sqlite, folder, seed=seed), folder, 300)
-    except Unavailable as reason:
-        pytest.skip(str(reason))
+    tally = wrong(control, broker_of(control.kind), Campaign(outside_sqlite, folder, seed=seed), folder, 300)
     verdict = tally.verdict
     assert getattr(verdict, control.breaks, None) or verdict.breaks(control.breaks), str(tally)

@@ -32,7 +32,7 @@ _AWAY = (aiokafka.errors.KafkaError, OSError, TimeoutError)
 
 
 class Line(ABC):
-    """A broker of its own, with a topic that is read and one that is sent to; use it as a context manager."""
+    """A broker, with a topic that is read and one that is sent to, each of this line alone."""
 
     kind: ClassVar[str]
     """What is spoken: the adapter's type."""
@@ -190,11 +190,23 @@ def _produced(record: Any) -> Produced:
     return Produced(record.value, record.key and record.key.decode(), headers)
 
 
-def line_of(kind: str) -> Line:
-    """One whose broker does not run yet. Raises Unavailable."""
+def service_of(kind: str) -> Service:
+    """A broker that does not run yet. Raises Unavailable."""
     match kind:
         case "kafka":
-            return KafkaLine(KafkaService())
+            return KafkaService()
         case "activemq":
-            return StompLine(ActiveMqService())
-    return MqttLine(MosquittoService() if kind == "mqtt" else HiveMqService())
+            return ActiveMqService()
+    return MosquittoService() if kind == "mqtt" else HiveMqService()
+
+
+def line_of(service: Service) -> Line:
+    """One of this broker, with topics that nobody else has."""
+    match service:
+        case KafkaService():
+            return KafkaLine(service)
+        case ActiveMqService():
+            return StompLine(service)
+        case MosquittoService() | HiveMqService():
+            return MqttLine(service)
+    raise ValueError(f"there is no siege of {service.name}")

@@ -25,7 +25,7 @@ IN_SHORT: Final[Sequence[Fault]] = (HUB[0], BROKER, DATABASE, HUB[1])
 IN_LONG: Final[Sequence[Fault]] = (BROKER, HUB[0], BROKER, HUB[1], DATABASE, BROKER, HUB[2])
 OUT_SHORT: Final[Sequence[Fault]] = (BROKER,)
 OUT_LONG: Final[Sequence[Fault]] = (BROKER, HUB[2], BROKER, DATABASE, BROKER)
-QUIET: Final = 5.0
+QUIET: Final = 3.0
 """Seconds after which a control that has lost something is not waited for any longer."""
 
 
@@ -61,33 +61,26 @@ def besiege(
     pause: float = 0.1,
     **settings: Any,
 ) -> Tally:
-    """The whole siege, blocking; `line` is put away afterwards, with its broker."""
+    """The whole siege, blocking. It starts the broker, which still runs afterwards."""
     wanted = [fault for fault in faults if fault != DATABASE or database is not None]
     siege = Siege(line, campaign, folder, database=database, **settings)
-    try:
-        return asyncio.run(siege.run(count, wanted, pause=pause))
-    finally:
-        line.service.close()
+    return asyncio.run(siege.run(count, wanted, pause=pause))
 
 
 def long(
-    kind: str, campaign: Campaign, folder: Path, count: int, database: Service | None, *, forwards: bool = False
+    broker: Service, campaign: Campaign, folder: Path, count: int, database: Service | None, *, forwards: bool = False
 ) -> Tally:
     """Three kills of the broker, up to three of the hub and one of the database, spread over at least half a minute."""
-    line, faults = line_of(kind), OUT_LONG if forwards else IN_LONG
+    faults = OUT_LONG if forwards else IN_LONG
     pause = 30.0 * KEYS / count
-    return besiege(campaign, folder, line, count, faults, database=database, pause=pause, forwards=forwards)
+    return besiege(campaign, folder, line_of(broker), count, faults, database=database, pause=pause, forwards=forwards)
 
 
-def members(campaign: Campaign, folder: Path, count: int, seconds: float) -> Tally:
+def members(kafka: Service, campaign: Campaign, folder: Path, count: int, seconds: float) -> Tally:
     """Members of a Kafka group that come and go while so many messages are sent in so many seconds."""
-    line = line_of("kafka")
-    try:
-        return asyncio.run(Members(line, campaign, folder).run(count, (), pause=seconds * KEYS / count))
-    finally:
-        line.service.close()
+    return asyncio.run(Members(line_of(kafka), campaign, folder).run(count, (), pause=seconds * KEYS / count))
 
 
-def wrong(control: Wrong, campaign: Campaign, folder: Path, count: int) -> Tally:
+def wrong(control: Wrong, broker: Service, campaign: Campaign, folder: Path, count: int) -> Tally:
     """One that must fail."""
-    return besiege(campaign, folder, line_of(control.kind), count, control.faults, quiet=QUIET, **control.settings)
+    return besiege(campaign, folder, line_of(broker), count, control.faults, quiet=QUIET, **control.settings)
