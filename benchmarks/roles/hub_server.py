@@ -1,6 +1,7 @@
 """The hub's worker waits for single jobs and remembers when the handler of each began.
 
-Invariant: times are of the machine's monotonic clock, which all its processes share. It ends at "stop".
+Invariant: times are of the machine's monotonic clock, which all its processes share. It ends at "stop",
+once it has begun what is expected.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from benchmarks.roles.wire import Wire
 from hub import handler
 
 
-async def run(wire: Wire, *, url: str, own: int = 0) -> None:
+async def run(wire: Wire, *, url: str, own: int = 0, expected: int = 0) -> None:
     """With `own`, this process enqueues that many jobs itself and answers their delays."""
     began: dict[int, int] = {}
     arrived = asyncio.Event()
@@ -39,5 +40,8 @@ async def run(wire: Wire, *, url: str, own: int = 0) -> None:
                 arrived.clear()
         wire.tell({"serving": True})
         await wire.heard()
+        while len(began) < expected:
+            arrived.clear()
+            await arrived.wait()
         wire.tell({"began": began, "committed": committed})
         await engine.stop()

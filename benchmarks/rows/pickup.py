@@ -60,15 +60,14 @@ def idle(stand: Stand) -> Benchmark:
 def _from_outside(stand: Stand, product: str, jobs: int) -> Sample:
     with (
         stand.fresh(product) as url,
-        stand.child(f"{product}_server", url=url) as worker,
+        stand.child(f"{product}_server", url=url, expected=jobs) as worker,
         stand.child(f"{product}_producer", url=url, jobs=jobs) as producer,
     ):
         worker.go()
         worker.answer()  # it serves
         producer.go()
         committed = producer.answer()["committed"]
-        time.sleep(0.2)  # many times what the last job needs
-        worker.say("stop")
+        worker.say("stop")  # it answers once it has begun all of them
         return _delays(worker.answer()["began"], committed)
 
 
@@ -82,7 +81,7 @@ def _from_inside(stand: Stand, jobs: int) -> Sample:
 
 
 def _delays(began: Mapping[str, int], committed: Mapping[str, int]) -> Sample:
-    """Milliseconds. A job that was not picked up raises KeyError: then there is no figure."""
+    """Milliseconds."""
     delays = [max(0, began[number] - time) / 1e6 for number, time in committed.items()]
     return {f"p{share}": percentile(delays, share / 100) for share in (50, 95, 99)}
 

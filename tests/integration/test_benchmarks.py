@@ -18,13 +18,17 @@ from benchmarks.sizes import Sizes
 from benchmarks.stand import Stand
 from tests.servers import PostgresDatabases
 
-# The same code as another contestant, with another number.
+# The same code as another contestant, with another number, or put together otherwise.
 REPEATED = {
     "empty": {"pgqueuer 100"},
     "enqueue": {"hub 5000", "pgqueuer 5000"},
     "idle": {"pgqueuer"},
+    "locks": {"insert", "empty Redis", "insert Memcached"},
+    "processes": {"one"},
+    "schedules": {"few", "few, sqlite"},
     "size": {"small", "future"},
     "sustained": {"plain", "hot"},
+    "workflows": {"steps, empty", "jobs, insert"},
 }
 
 
@@ -38,6 +42,7 @@ def stand(postgres: PostgresDatabases, tmp_path: Path) -> Iterator[Stand]:
 
 
 @pytest.mark.postgres
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_a_benchmark_runs_and_every_line_has_its_figure(stand: Stand, name: str) -> None:
     benchmark = BENCHMARKS[name](stand)
