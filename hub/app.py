@@ -19,6 +19,7 @@ from hub.api.services import ApiServices
 from hub.cache import open_backplane
 from hub.clock import Clock, SystemClock
 from hub.config import Configuration, load
+from hub.config.outlets import outlets
 from hub.db import migrator
 from hub.db.engine import open_database
 from hub.db.probe import open_probe
@@ -129,6 +130,7 @@ class Hub(Producer):
             engine_settings(configuration, self.instance, work="worker" in self.roles, only=queues),
             Shared(self.sharing.locks, self.sharing.channels, self.sharing.states),
         )
+        self.engine.store.protocols = outlets(configuration)
         self.sharing.mode.when_found(self.engine.limits.republish)
         parts = Parts(
             database=self.database,
@@ -138,6 +140,7 @@ class Hub(Producer):
             metrics=self.metrics,
             owner=self.instance,
             lease=min(LEASE, configuration.jobs.lease),
+            shutdown_timeout=max(1.0, configuration.jobs.shutdown_timeout),
         )
         self.supervisor = Supervisor(self.adapters, adapter_kinds(configuration), parts)
         self.outlets.update(make_outlets(self.adapters, self.supervisor, self.clock), **self.outbound.outlets)

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict
 
+import msgspec
+
 from hub.errors import Permanent
 from hub.handlers.keys import is_unicode, outbound_key
 from hub.handlers.payload import NotJson, encode, storable_json
@@ -110,6 +112,19 @@ def publication(
         method="send",
         protocol=protocol,
     )
+
+
+class _To(msgspec.Struct):
+    to: str
+
+
+def addressed(row: NewJob, protocols: Mapping[str, str]) -> NewJob:
+    """The row of a message with what its receiver speaks, where `protocols` know that by its name."""
+    try:
+        protocol = protocols.get(msgspec.json.decode(row.metadata or "{}", type=_To).to)
+    except msgspec.DecodeError:
+        return row  # it goes nowhere, as its handler will say
+    return row if protocol is None else msgspec.structs.replace(row, protocol=protocol)
 
 
 def _row(

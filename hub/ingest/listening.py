@@ -10,15 +10,17 @@ from collections.abc import Sequence
 
 from hub.ingest.intake import Intake
 from hub.ingest.state import AdapterState
+from hub.ingest.stopping import within
 from hub.model import Enqueued, Message
 from hub.ports import Listener
 
 
 class Listening:
-    """start, stop; as a Pump is for adapters that connect."""
+    """start, stop; as a Pump is for adapters that connect. `patience`: seconds that its end may take."""
 
-    def __init__(self, listener: Listener, intake: Intake, state: AdapterState) -> None:
+    def __init__(self, listener: Listener, intake: Intake, state: AdapterState, patience: float) -> None:
         self._listener = listener
+        self._patience = patience
         self._intake = intake
         self.state = state
 
@@ -28,7 +30,7 @@ class Listening:
         self.state.become("connected")
 
     async def stop(self) -> None:
-        await self._listener.stop()
+        await within(self._patience, self._listener.stop(), self.state.name)
         self.state.become("stopped")
 
     async def _receive(self, message: Message) -> Sequence[Enqueued]:

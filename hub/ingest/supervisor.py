@@ -36,7 +36,7 @@ LEASE: Final = 15.0
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the supervisor stands on. `owner` names this instance; `lease` in seconds."""
+    """What the supervisor stands on. `owner` names this instance; `lease` and `shutdown_timeout` in seconds."""
 
     database: Database
     store: Store
@@ -45,6 +45,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     metrics: Metrics
     owner: str
     lease: float = LEASE
+    shutdown_timeout: float = 30.0
     pump: PumpSettings = PumpSettings()
 
 
@@ -82,7 +83,7 @@ class Supervisor:
             if connects(adapter):
                 self._begin(name, adapter, intake)
             elif listens(adapter) and read:
-                listening = Listening(adapter, intake, self.states[name])
+                listening = Listening(adapter, intake, self.states[name], self._parts.shutdown_timeout)
                 await listening.start()
                 self._running[name] = listening
 
@@ -114,7 +115,7 @@ class Supervisor:
     def _begin(self, name: str, adapter: Connected, intake: Intake) -> None:
         state = self.states[name]
         if adapter.features.exclusive and not self._read:
-            one = self._running[name] = Sending(adapter, state)
+            one = self._running[name] = Sending(adapter, state, self._parts.shutdown_timeout)
             one.start()
         else:
             pump = self._running[name] = self._pump(name, adapter, intake)

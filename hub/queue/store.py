@@ -6,7 +6,7 @@ stale worker matches no row. Statuses come from hub.transitions, times from the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from msgspec.structs import astuple
 
 from hub.db.statement import load
 from hub.errors import AlreadyExists, DatabaseUnavailable, Rejected
+from hub.handlers.outgoing import PUBLISH_HANDLER, addressed
 from hub.model import BoundJob, Enqueued, NewJob, Settlement, Status
 from hub.ports import Bulk, Call, Database, Defaults, JobTransaction, Row, Runner, Statement
 from hub.queue.bulk import loadable
@@ -43,11 +44,13 @@ class Rescued(msgspec.Struct, frozen=True):
 
 
 class Store:
-    """See the module. All methods raise the database's errors as hub.errors has them."""
+    """See the module. All methods raise the database's errors as hub.errors has them. `protocols`: what those speak to
+    whom messages go, by name."""
 
     def __init__(self, database: Database, settings: StoreSettings, defaults: Defaults) -> None:
         self._database = database
         self.settings = settings
+        self.protocols: Mapping[str, str] = {}
         self.claims = Claims(database, settings, defaults)
         self._complete = self._load("complete")
         self._complete_one = self._load("complete_one")
@@ -144,6 +147,11 @@ class Store:
 
     def _insertion(self, jobs: Sequence[NewJob]) -> tuple[Statement, Sequence[Sequence[Any]]]:
         """The statement for these rows, and the rows as it takes them; bound ones need a longer one."""
+        if self.protocols:
+            jobs = [
+                addressed(job, self.protocols) if job.handler == PUBLISH_HANDLER and job.protocol is None else job
+                for job in jobs
+            ]
         if any(isinstance(job, BoundJob) for job in jobs):
             return self._enqueue_bound, [
                 astuple(job) if isinstance(job, BoundJob) else (*astuple(job), None, None) for job in jobs

@@ -17,6 +17,7 @@ from hub.config import Configuration, ConfigurationError, Fault
 from hub.config.diff import Changes, changes, in_force
 from hub.config.faults import did_you_mean
 from hub.config.named import named_handlers
+from hub.config.outlets import outlets
 from hub.errors import Transient
 from hub.ingest.route import RouteTable
 from hub.ingest.supervisor import connects, listens
@@ -124,6 +125,7 @@ def _swap(hub: Hub, edit: Edit, configuration: Configuration) -> None:
         hub.adapters.pop(name, None)
     hub.outbound.follow(edit.destinations)
     hub.outlets.update(hub.outbound.outlets)
+    hub.engine.store.protocols = outlets(configuration)
     hub.workflows.catalog.replace(edit.workflows)
     hub.configuration = configuration
     if hub.services is not None:
@@ -142,9 +144,9 @@ async def _connect(hub: Hub, edit: Edit) -> None:
     if edit.adapters or difference.gone:
         await hub.supervisor.follow(edit.adapters, adapter_kinds(edit.configuration), difference.gone)
         hub.adapters.update(edit.adapters)
-        outlets = make_outlets(edit.adapters, hub.supervisor, hub.clock)
-        for name in edit.adapters.keys() - outlets.keys():
+        made = make_outlets(edit.adapters, hub.supervisor, hub.clock)
+        for name in edit.adapters.keys() - made.keys():
             hub.outlets.pop(name, None)
-        hub.outlets.update(outlets)
+        hub.outlets.update(made)
     if difference.routes:
         hub.supervisor.changed()
