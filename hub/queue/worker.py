@@ -32,6 +32,8 @@ _log = logging.getLogger("hub.queue")
 _BACKLOG = 2000
 _TURN = 50
 _GLANCE = 8
+WRITE_TIME = 5.0
+"""Seconds that what has ended may take to be written at a stop, however little time the handlers get."""
 
 
 class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,7 +124,8 @@ class WorkerPool:
                     await self._idle.wait()
             except TimeoutError:
                 _log.error("%d handlers ignore their cancellation; their leases will expire", len(self._runners))
-        await self._settler.drain(self._settings.shutdown_timeout)
+        # The time is that of the handlers: what they leave is written even where they get none.
+        await self._settler.drain(max(self._settings.shutdown_timeout, WRITE_TIME))
         self._settler.close()
         if self._admission is not None:
             await self._admission.drain()

@@ -154,14 +154,14 @@ async def test_a_start_finds_what_was_left_and_says_so(rig: RigMaker, caplog: py
     caplog.set_level(logging.INFO)
     steps = Steps()
     steps.gate.clear()
-    async with rig(handlers=steps.handlers, jobs={"shutdown_timeout": "0s", "lease": "1s"}) as r:
+    async with rig(handlers=steps.handlers, jobs={"shutdown_timeout": "0s", "lease": "3s"}) as r:
         await r.schedule("left", [task("a"), task("b", "hold"), task("c")])
         await r.fire("left")
         await steps.held.wait()
         interval = (await r.row("left"))["current_interval_id"]
     steps.gate.set()
     caplog.clear()
-    async with rig(handlers=steps.handlers, jobs={"lease": "1s"}) as r:
+    async with rig(handlers=steps.handlers, jobs={"lease": "3s"}) as r:
         assert states(await r.ended("left")) == ["completed"] * 3
         await logged(caplog, f"All tasks completed for interval {interval}")
         assert steps.calls == ["a", "b", "b", "c"]
