@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from hub.queue import lane
+from hub.queue import grouping, lane, shared
 from tests.conformance.engine.rig import RigMaker, running
 from tests.conformance.engine.together import Commits
 
@@ -24,8 +24,11 @@ def rig(database_url: str) -> RigMaker:
 
 @pytest.fixture
 def few_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that a handful of jobs makes a group, where each would otherwise be begun at once by a runner that is free."""
+    """So that a handful of jobs makes a group, where each would otherwise be begun at once by a runner that is free, or
+    be too late for the group where the machine is busy."""
     monkeypatch.setattr(lane, "GROUPS", 1)
+    monkeypatch.setattr(grouping, "HOLD", 10.0)
+    monkeypatch.setattr(shared, "HOLD", 10.0)
 
 
 @pytest.fixture
