@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from tests.faults.campaign import Campaign, Tally
+from tests.faults.campaign import SETTLING, Campaign, Tally
 from tests.faults.generator import insert
 from tests.faults.handlers import KINDS, UNHURRIED
 from tests.faults.process import Victim
@@ -31,12 +31,12 @@ class Mix:
             self._deeds = {**self._deeds, "cut off": self._cut}
 
     def run(self, seconds: float, workers: int) -> Tally:
-        """Load and faults for so long, then rest; the oracle's verdict."""
+        """Load and faults for so long, and until one has hit somebody, then rest; the oracle's verdict."""
         try:
             for _ in range(workers):
                 self._workers.append(self._campaign.victim().ready())
             deadline = time.monotonic() + seconds
-            while time.monotonic() < deadline:
+            while time.monotonic() < deadline or (not self._campaign.landed and time.monotonic() < deadline + SETTLING):
                 insert(self._outside.url, self._campaign.ledger, self._random.randint(1, _BATCH), kinds=_KINDS)
                 deed = self._random.choice(list(self._deeds))
                 if self._deeds[deed]():
