@@ -66,7 +66,7 @@ class Door:
             for point, at in plans:
                 with self.hub(point=point, at=at, control=control, waits=beside is not None) as hub:
                     if beside is not None:
-                        await beside()
+                        await self._unless_senders_fail(beside, sending, hub)
                         hub.arm()
                     await self._until_dead_or_done(hub, sending)
                     if hub.alive and not hub.landed:
@@ -78,6 +78,19 @@ class Door:
         finally:
             sending.cancel()
         return await asyncio.to_thread(self.campaign.settle)
+
+    async def _unless_senders_fail(self, beside: Beside, sending: asyncio.Task[None], hub: Victim) -> None:
+        """What failed with the senders must not look as if nothing were accepted."""
+        happening = asyncio.ensure_future(beside())
+        try:
+            await asyncio.wait((happening, sending), return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                sending.result()
+            await happening
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}\n{hub.output()[-4000:]}") from None
+        finally:
+            happening.cancel()
 
     async def _until_dead_or_done(self, hub: Victim, sending: asyncio.Task[None]) -> None:
         def dead_or_done() -> bool:

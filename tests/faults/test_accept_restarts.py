@@ -25,7 +25,7 @@ from tests.servers import PostgresService
 
 _log = logging.getLogger(__name__)
 
-LIVES = 3
+LIVES = 2
 A_MESSAGE = 0.1
 """Seconds that may pass for each message, on a busy machine."""
 AN_ANSWER = (Point.AFTER_ANSWER,)
@@ -45,7 +45,7 @@ def outside_own(own_postgres: PostgresService) -> Iterator[Outside]:
 async def test_hubs_are_killed_and_the_database_restarted_under_load(
     own_postgres: PostgresService, outside_own: Outside, folder: Path, seed: int, sending: Send
 ) -> None:
-    messages = wanted_jobs(1600)
+    messages = wanted_jobs(1200)
     campaign = Campaign(outside_own, folder, seed=seed)
     door = Door(campaign, folder, sending)
     lives = max(LIVES, messages // 2500)
