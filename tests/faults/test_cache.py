@@ -107,13 +107,15 @@ def test_locks_do_not_stand_in_for_the_fence(
     not: so it is not the locks that keep them single."""
     work = Work(cache=own_redis.url, cache_timeout=LIMIT)
     campaign = Campaign(outside_server, folder, seed=seed, work=work, control=control)
-    tally = campaign.beside_a_zombie(240, zombies=len(LOCKLESS), points=LOCKLESS)
-    assert tally.landed.total() == len(LOCKLESS), str(tally)
+    # At any two of the points in the short form: without a cache all of them are tried, in test_zombie.py.
+    zombies = len(LOCKLESS) if wanted_jobs(0) else 2
+    tally = campaign.beside_a_zombie(60 * zombies, zombies=zombies, points=LOCKLESS)
+    assert tally.landed.total() == zombies, str(tally)
     if control:
         assert tally.verdict.duplicates, str(tally)
     else:
         assert tally.verdict.clean, str(tally)
-        assert tally.verdict.accepted == tally.verdict.effects >= 240, str(tally)
+        assert tally.verdict.accepted == tally.verdict.effects >= 60 * zombies, str(tally)
 
 
 def _tell(what: str) -> None:
