@@ -168,6 +168,16 @@ async def test_a_rate_is_kept_over_all_instances(url: str) -> None:
     assert began[-1] - began[0] < 10
 
 
+@pytest.mark.redis
+async def test_a_rate_is_kept_over_all_instances_in_redis(postgres_url: str, redis_server: RedisService) -> None:
+    cache = {"adapter": "redis", "url": redis_server.url, "prefix": f"{time.time_ns()}:"}
+    async with running(hubs(postgres_url, 2, cache, limits={"limited.some": {"rate": 20}})) as hub:
+        await completed(hub, await enqueue(hub, 50, "limited.some"))
+        _, kept = await DatabaseStates(hub.database).read(["handler:limited.some"])
+    assert kept == {"handler:limited.some": Kept(None, 0)}, "the database was asked, and not Redis"
+    assert kept_to(sorted(watch.began["some"]), 20)
+
+
 async def test_each_key_has_the_limit_for_itself(url: str) -> None:
     limited = {"limited.keyed": {"concurrency": 1, "key": "payload"}}
     async with running(hubs(url, instances(url), limits=limited)) as hub:
