@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from hub.app import Hub
+from hub.cli.pulse import Pulse
 from hub.telemetry.metrics import Family
 
 PERIOD: Final = 1.0
@@ -40,24 +41,26 @@ class Told(msgspec.Struct, frozen=True):
 class Link:
     """A process's end. `number` 0 has the port, and hears of the others."""
 
-    def __init__(self, number: int, descriptor: int) -> None:
+    def __init__(self, number: int, descriptor: int, pulse: int) -> None:
         self.number = number
         self._descriptor = descriptor
+        self._pulse = Pulse(pulse)
         self._told = Told([])
         self._ready = False
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
     def named(cls, text: str) -> Link:
-        """From `number:descriptor`. Raises ValueError."""
-        number, _, descriptor = text.partition(":")
-        return cls(int(number), int(descriptor))
+        """From `number:descriptor:pulse`, the last two being descriptors. Raises ValueError."""
+        number, descriptor, pulse = text.split(":")
+        return cls(int(number), int(descriptor), int(pulse))
 
     async def start(self, hub: Hub, gone: Callable[[], None]) -> None:
         """Speak for `hub`; `gone` is called when the supervisor is no more."""
         if self.number == 0:
             hub.vitals.processes = lambda: self._told.processes
         hub.metrics.beside(str(self.number), lambda: self._told.metrics)
+        self._pulse.start()
         reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=self._descriptor), limit=LONGEST)
         self._tasks = [
             asyncio.create_task(self._hear(reader, gone), name="link, heard"),
@@ -70,6 +73,7 @@ class Link:
 
     async def stop(self) -> None:
         """Tolerates never-started."""
+        self._pulse.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

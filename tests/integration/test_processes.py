@@ -21,7 +21,7 @@ from hub.ports import Database
 from tests.integration.cli_project import CliProject, Running
 
 HANDLERS = """
-import asyncio, os, sys
+import asyncio, os, sys, time
 from sqlalchemy import text
 from hub import Job, SyncJob, handler
 
@@ -35,6 +35,10 @@ async def effect(number: int, job: Job) -> None:
 @handler("load.sync")
 def effect_in_a_thread(number: int, job: SyncJob) -> None:
     job.db.execute(EFFECT, {"msg": number, "pid": os.getpid()})
+
+@handler("load.blocking")
+async def blocking(seconds: float) -> None:
+    time.sleep(seconds)
 
 @handler("load.slow")
 async def slow(seconds: float, job: Job) -> int:
@@ -260,6 +264,36 @@ async def test_a_process_that_is_killed_loses_and_doubles_nothing(database: Rows
     assert await database.value("SELECT count(*) FROM queue_jobs WHERE crashcount > 0") > 0
     restarts = {one["number"]: one["restarts"] for one in (await health(address))["processes"]}
     assert restarts == {0: 0, 1: 2}
+
+
+@pytest.mark.slow
+async def test_a_process_that_is_frozen_keeps_the_port_from_nobody(database: Rows, start: Starter) -> None:
+    running = await start()
+    address = address_in(await running.lines(PROCESSES, "ready", "instance="))
+
+    async def known() -> bool:
+        return all(one["pid"] for one in (await health(address)).get("processes", [{"pid": None}]))
+
+    await until(known, "/health never showed the processes")
+    frozen = (await health(address))["processes"][0]["pid"]
+    os.kill(frozen, signal.SIGSTOP)
+    await running.lines(1, "a process gives no sign of life and is killed", "process=0")
+    await running.lines(1, "a process has ended", "process=0", "SIGKILL")
+    await running.lines(PROCESSES + 1, "ready", "instance=")
+    again = address_in((await running.lines(2, "ready", "listening=http"))[1:])
+    assert (await health(again))["status"] == "ok"
+    running.process.terminate()
+    assert await running.ended() == 0
+
+
+@pytest.mark.slow
+async def test_a_process_whose_loop_is_blocked_lives(database: Rows, start: Starter) -> None:
+    running = await start()
+    await running.lines(PROCESSES, "ready", "instance=")
+    await database.fetch("INSERT INTO queue_jobs (handler, payload) VALUES ('load.blocking', '12.5')")
+    await settled(database)
+    assert await database.value("SELECT statusid FROM queue_jobs") == 3
+    assert not [line for line in running.said if "no sign of life" in line]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])

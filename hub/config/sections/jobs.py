@@ -90,7 +90,11 @@ class Jobs(Section):
         default={}, description="Limits of handlers over all instances. What is beyond waits, without an attempt."
     )
     processes: int = Field(
-        default=1, ge=1, le=256, description="Worker processes on this machine; each has all the `workers`."
+        default=1,
+        ge=1,
+        le=256,
+        description="Worker processes on this machine; each has all the `workers`. One that gives no sign of life for "
+        "`lease` (10 s at least) is killed and started again.",
     )
     process_pool: Count | None = Field(
         default=None,
