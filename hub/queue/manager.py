@@ -16,6 +16,10 @@ from hub.ports import Cache, Locks
 from hub.queue.store import Store
 
 _STATUS_KEPT = 300.0
+_LONGER = 5.0
+"""Seconds that a cache may keep a lock beyond its time."""
+_FEW = 64
+"""Locks that are not looked through for expired ones."""
 
 
 class Enqueue(Protocol):
@@ -44,7 +48,9 @@ class QueueManager:
         self._instance = f"{instance}:manager"
         self._locks = locks
         self._cache = cache
-        self._held: dict[str, int] = {}
+        self._held: dict[str, tuple[int, float]] = {}
+        """Tokens, and until when they may be good: a lock that nobody releases is forgotten then."""
+        self._forgets_at = _FEW
 
     async def enqueue_job(
         self, handler: str, payload: Any = None, *, queue: str | None = None, priority: int = 0
@@ -90,15 +96,17 @@ class QueueManager:
             return 0
         token = (await self._locks.acquire([_lock(name)], self._instance, ttl)).get(_lock(name))
         if token:
-            self._held[name] = token
+            self._held[name] = token, self._clock.monotonic() + ttl + _LONGER
+            if len(self._held) >= self._forgets_at:
+                self._forget()
         return token
 
     async def release_lock(self, name: str) -> bool:
         """Give a lock up; False if it was not this instance's any more."""
-        token = self._held.pop(name, None)
-        if token is None or self._locks is None:
+        held = self._held.pop(name, None)
+        if held is None or self._locks is None:
             return False
-        return bool(await self._locks.release({_lock(name): token}, self._instance))
+        return bool(await self._locks.release({_lock(name): held[0]}, self._instance))
 
     async def set_job_status(self, job_id: str, status: str, ttl: float = _STATUS_KEPT) -> None:
         """Let others read this word as the job's status for `ttl` seconds. The table's own stays as it is."""
@@ -118,6 +126,12 @@ class QueueManager:
                 pass  # the table answers
         status = await self._statuses(job_id)
         return None if status is None else Status(status).word
+
+    def _forget(self) -> None:
+        """Locks that have expired; looked at again when there are twice as many."""
+        now = self._clock.monotonic()
+        self._held = {name: held for name, held in self._held.items() if held[1] > now}
+        self._forgets_at = max(_FEW, 2 * len(self._held))
 
     async def _written(self, claim: Claim, done: set[str]) -> None:
         if claim.id not in done:
