@@ -11,9 +11,9 @@ from hub.testing.clock import FakeClock
 
 def manager(clock: FakeClock) -> QueueManager:
     """One that has locks, and no queue."""
-    locks = MemoryLocks(MemoryCache(clock))
+    locks = MemoryLocks(MemoryCache(clock.monotonic))
     return QueueManager(
-        cast(Store, None), cast(Enqueue, None), cast(Statuses, None), clock, "i", locks, MemoryCache(clock)
+        cast(Store, None), cast(Enqueue, None), cast(Statuses, None), clock, "i", locks, MemoryCache(clock.monotonic)
     )
 
 
