@@ -448,3 +448,19 @@ BEGIN IMMEDIATE;
 
 INSERT INTO hub_migrations (version, name) VALUES (9, 'workflow_room') ON CONFLICT DO NOTHING;
 COMMIT;
+
+-- 0010_workflow_rows.sql
+-- Nothing to do here: on this database a batch is one JSON text already.
+
+BEGIN IMMEDIATE;
+
+INSERT INTO hub_migrations (version, name) VALUES (10, 'workflow_rows') ON CONFLICT DO NOTHING;
+COMMIT;
+
+-- 0011_dedupe_age.sql
+-- Nothing to do here: on this database the age of dedupe keys is an index of the rows' own times already.
+
+BEGIN IMMEDIATE;
+
+INSERT INTO hub_migrations (version, name) VALUES (11, 'dedupe_age') ON CONFLICT DO NOTHING;
+COMMIT;

@@ -12,7 +12,6 @@ from itertools import zip_longest
 from typing import cast
 
 import msgspec
-from msgspec.structs import astuple
 
 from hub.db.statement import load
 from hub.errors import Permanent
@@ -103,7 +102,7 @@ class Progress:
         self._save = self.statement("save")
         self._save_steps = self.statement("save_steps")
         self._complete = load("hub.queue", database.dialect, "complete")
-        self._enqueue = load("hub.queue", database.dialect, "enqueue")
+        self._enqueue = self.statement("enqueue")
 
     def statement(self, name: str) -> Statement:
         return load("hub.workflows", self._database.dialect, name)
@@ -150,11 +149,12 @@ class Progress:
             )
             done |= {row[0] for row in found}
         jobs = await self._advance(transaction, held, [end for id, end in ends.items() if id in done])
+        queues = {job.queue or "" for job in jobs}
         if jobs:  # other instances are told by the commit itself
-            await transaction.run(self._enqueue, [astuple(job) for job in jobs], notify=True)
+            await transaction.run(self._enqueue, [rows.job_row(job) for job in jobs], queues=sorted(queues))
         if not await self._store.complete_in(transaction, last):
             return None, set()
-        return done, {job.queue or "" for job in jobs}
+        return done, queues
 
     # --- in a transaction ---------------------------------------------------------------------------------------------
 

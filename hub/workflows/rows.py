@@ -34,6 +34,9 @@ StepRow = tuple[str, str, str, str, str | None, str | None, str | None, int | No
 SavedRow = tuple[str | int | None, ...]
 """One row for save.sql, in the order of its columns."""
 
+JobRow = tuple[str | int | float | datetime | None, ...]
+"""One row for enqueue.sql, in the order of its columns."""
+
 _context = msgspec.json.Decoder(Context)
 
 
@@ -132,6 +135,14 @@ def wait_again(workflow_id: str, step: Step, signals: Mapping[str, Any]) -> tupl
     """The row for wait_again.sql: a signal is waited for anew, a time stays what it was."""
     delay = 0.0 if step.wait_for in signals else step.timeout
     return step_id(workflow_id, step.name), step.wait_for is not None, delay
+
+
+def job_row(job: NewJob) -> JobRow:
+    """What is a step's own in a job that `job` has made; the rest has the defaults of its table."""
+    return (
+        job.id, job.handler, job.payload, job.queue, job.priority, job.maxretries, job.scheduledat, job.delay,
+        job.metadata, job.timeout, job.traceparent,
+    )  # fmt: skip
 
 
 def _time(until: str, context: str) -> tuple[datetime | None, str | None]:

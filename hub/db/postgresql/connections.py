@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 
@@ -68,8 +68,12 @@ async def connect(address: Address, settings: DatabaseSettings) -> asyncpg.Conne
 async def execute(
     connection: asyncpg.Connection[Any], statement: Statement, rows: Rows, scalars: dict[str, Any]
 ) -> list[Row]:
-    """Run a statement on a connection: a batch travels as one array a column, empty for a column without any value
-    (unnest fills it up; the driver looks at each element of an array)."""
+    """Run a statement on a connection: a batch travels as one array of rows where the statement says :rows, which has a
+    type of its own then; else as one array a column, empty for a column without any value (unnest fills it up; the
+    driver looks at each element of an array)."""
+    if "rows" in statement.order:
+        given = {**scalars, "rows": rows}
+        return cast(list[Row], await connection.fetch(statement.texts[0], *(given[name] for name in statement.order)))
     columns: dict[str, Sequence[Any]] = {}
     if statement.columns:
         columns = (

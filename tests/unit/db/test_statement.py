@@ -30,3 +30,10 @@ def test_a_positional_dialect_gets_numbers_in_the_order_of_first_use() -> None:
 def test_a_positional_dialect_takes_one_statement() -> None:
     with pytest.raises(ValueError, match=r"two\.sql holds 2 statements"):
         compile_statement("two", TWO, positional=True)
+
+
+def test_a_batch_may_be_one_array_of_rows() -> None:
+    text = "-- columns: id, fence\nSELECT id FROM unnest(:rows::pair[]) WHERE fence > :least::bigint"
+    statement = compile_statement("rows", text, positional=True)
+    assert statement.order == ("rows", "least")
+    assert (statement.columns, statement.scalars) == (("id", "fence"), ("least",))

@@ -3,12 +3,11 @@
 -- now, one step of it that ended (`duration` in milliseconds) or none, and one that begins for the first time or none.
 -- Plan: primary keys.
 WITH v AS MATERIALIZED (
-    SELECT * FROM unnest(:workflow_id::text[], :status::text[], :context::text[], :progress::text[], :ended::boolean[],
-                         :step_id::text[], :output::text[], :duration::bigint[], :begun_id::text[], :begun_name::text[],
-                         :begun_status::text[])
-        AS v (workflow_id, status, context, progress, ended, step_id, output, duration, begun_id, begun_name, begun_status)
+    SELECT workflow_id, status, context::jsonb AS context, progress, ended, step_id, output, duration, begun_id, begun_name,
+           begun_status
+    FROM unnest(:rows::hub_step_change[])
 ), saved AS (
-    UPDATE workflow_executions e SET status = v.status, context = v.context::jsonb, progress = v.progress,
+    UPDATE workflow_executions e SET status = v.status, context = v.context, progress = v.progress,
         error_message = CASE WHEN v.status IN ('failed', 'cancelled') THEN e.error_message END,
         completed_at = CASE WHEN v.ended THEN COALESCE(e.completed_at, clock_timestamp()) END,
         updated_at = clock_timestamp(), version = e.version + 1
@@ -19,4 +18,4 @@ WITH v AS MATERIALIZED (
     FROM v WHERE s.step_id = v.step_id
 )
 INSERT INTO workflow_steps (step_id, workflow_id, step_name, status, input_data)
-SELECT begun_id, workflow_id, begun_name, begun_status, context::jsonb FROM v WHERE begun_id IS NOT NULL
+SELECT begun_id, workflow_id, begun_name, begun_status, context FROM v WHERE begun_id IS NOT NULL
