@@ -36,7 +36,7 @@ SETTLING = 120.0
 _PORTIONS = 6
 _TRIES = 40
 """Portions after which a zombie that was never quick enough is given up."""
-_SLACK = 1.5
+_SLACK = 5.0
 """Seconds by which a lease may be rescued later than it must: processes wait for the processor, too."""
 
 
@@ -247,7 +247,7 @@ class Campaign:
                 except TimeoutError as error:
                     raise TimeoutError(f"{error}\n{last.output()[-4000:]}") from None
                 self.expect_orderly_end(last)
-        until(lambda: self.outside.connections() == 0, 20, "workers are gone, their connections are not")
+        until(lambda: self.outside.connections() == 0, SETTLING, "workers are gone, their connections are not")
         facts = self.outside.facts(self.ledger, rescue_interval=self.work.rescue_interval)
         verdict = judge(replace(facts, overdue=[*facts.overdue, *self._overdue]))
         return Tally(self._seed, verdict, self.landed, list(self._recoveries()))
