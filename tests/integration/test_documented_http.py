@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration.cli_project import ROOT, CliProject, Running
 
-PATIENCE = 30.0
+PATIENCE = 45.0
 
 CREATE_RESOURCE_JOB = """
 curl -X POST http://localhost:8082/api/jobs/create \\

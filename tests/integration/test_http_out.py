@@ -18,7 +18,7 @@ from hub.config import build
 from hub.model import Status
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-PATIENCE = 20.0
+PATIENCE = 45.0
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 

@@ -17,7 +17,7 @@ from hub.testing import HubHarness, running_hub
 from tests.integration import pool_handlers
 from tests.unit.handlers.conftest import Hub as Bench
 
-PATIENCE = 30.0
+PATIENCE = 45.0
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from hub.adapters.memory import MemoryAdapter
 from hub.errors import NotFound
 from hub.reload import Reloader
 
-PATIENCE = 20.0
+PATIENCE = 45.0
 
 
 class Edited:

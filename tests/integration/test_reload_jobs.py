@@ -20,7 +20,7 @@ from hub.reload import Reload, Reloader
 from hub.scheduler.records import Filter
 from tests.servers import Proxy
 
-PATIENCE = 20.0
+PATIENCE = 45.0
 
 
 class Work:

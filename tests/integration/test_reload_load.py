@@ -33,7 +33,7 @@ from tests.servers.mqtt_peer import Peer
 EDITS = int(os.environ.get("HUB_TEST_EDITS", "24"))
 SOON = 2.0
 """Seconds within which a good edit works."""
-PATIENCE = 30.0
+PATIENCE = 45.0
 
 Document = dict[str, Any]
 Works = Callable[[], Awaitable[bool]]

@@ -8,7 +8,7 @@ import pytest
 from hub import Job, handler
 from hub.testing import HubHarness, running_hub
 
-PATIENCE = 20.0
+PATIENCE = 45.0
 
 
 @handler("tick")

@@ -22,7 +22,7 @@ from hub.queue.upkeep import UpkeepSettings
 from hub.queue.worker import PoolSettings
 from hub.telemetry.metrics import Metrics, Run
 
-PATIENCE = 20.0
+PATIENCE = 45.0
 
 
 class Observed(Metrics):

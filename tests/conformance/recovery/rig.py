@@ -13,7 +13,7 @@ from hub.clock import SystemClock
 from hub.config import build
 from hub.scheduler.control import Control
 
-PATIENCE = 20.0
+PATIENCE = 45.0
 
 
 class Rig:

@@ -17,7 +17,7 @@ from hub.scheduler.materialize import TickSettings
 from hub.scheduler.scheduler import Scheduler, SchedulerSettings
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-PATIENCE = 20.0
+PATIENCE = 45.0
 
 
 class Rig:

@@ -11,7 +11,7 @@ from hub import Hub
 from hub.config import build
 from hub.workflows.definition import Workflow
 
-PATIENCE = 20.0
+PATIENCE = 45.0
 
 
 class Rig:

@@ -22,7 +22,7 @@ from hub.ports import Context, Cursor, Delivery, Identity
 from tests.servers import KafkaService
 
 _numbers = itertools.count(1)
-PATIENCE = 30.0
+PATIENCE = 45.0
 
 
 def fresh(word: str) -> str:
