@@ -121,12 +121,12 @@ async def test_a_body_that_drips_is_cut_off(serve_one: Serve) -> None:
 
 
 async def test_an_idle_connection_is_kept_longer_than_a_request_may_take(serve_one: Serve) -> None:
-    async with serve_one(http={"request_timeout": "100ms"}) as hub:
+    async with serve_one(http={"request_timeout": "500ms"}) as hub:
         reader, writer = await hub.connect()
         for _ in range(2):
             writer.write(HEAD + b"Content-Length: 2\r\n\r\n{}")
             assert (await read_answer(reader)).status == 202
-            await asyncio.wait([asyncio.create_task(reader.read(1))], timeout=0.3)
+            await asyncio.wait([asyncio.create_task(reader.read(1))], timeout=1.0)
             break
         assert not reader.at_eof()
         writer.close()

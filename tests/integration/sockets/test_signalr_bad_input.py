@@ -232,14 +232,14 @@ async def test_a_silent_client_is_pinged_and_then_dropped(sqlite_url: str) -> No
         assert message["type"] == 7
         assert "silent" in message["error"]
         await client.gone()
-        assert hub.adapter.connections == 0
+        await eventually(lambda: not hub.adapter.connections)
 
 
 async def test_a_client_that_pings_is_kept(sqlite_url: str) -> None:
-    async with serving(sqlite_url, signalr=QUICK) as hub, wire(hub.url) as client:
-        for _ in range(10):  # twice as long as a silent one is kept
+    async with serving(sqlite_url, signalr={**QUICK, "client_timeout": "2s"}) as hub, wire(hub.url) as client:
+        for _ in range(16):  # twice as long as a silent one is kept
             await client.say({"type": 6})
-            await asyncio.sleep(0.12)
+            await asyncio.sleep(0.25)
         await client.call("1", "note", 1)
         assert (await client.heard())["invocationId"] == "1"
 

@@ -93,7 +93,7 @@ async def _read(client: Wire) -> None:
 
 
 async def goes_on(hub: Rig) -> None:
-    """A good message is processed within five seconds."""
+    """A good message is processed in time."""
     async with asyncio.timeout(PATIENCE), wire(hub.url) as client:
         await client.call("1", "note", {"good": True})
         answer = await client.heard()
