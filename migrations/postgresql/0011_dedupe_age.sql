@@ -1,0 +1,7 @@
+-- Nothing to do here: on this database the age of dedupe keys is an index of the rows' own times already.
+
+BEGIN;
+SELECT pg_advisory_xact_lock(7521962890311);
+
+INSERT INTO hub_migrations (version, name) VALUES (11, 'dedupe_age') ON CONFLICT DO NOTHING;
+COMMIT;
