@@ -16,7 +16,7 @@ import msgspec
 from hub.db.statement import load
 from hub.errors import Permanent
 from hub.model import Claim, NewJob, Settlement
-from hub.ports import Database, JobScope, JobTransaction, Row, Statement
+from hub.ports import Database, JobScope, JobTransaction, Statement
 from hub.queue.store import Store
 from hub.workflows import graph, rows
 from hub.workflows.definition import Definition, Step
@@ -61,7 +61,7 @@ def finished(claim: Claim, output: str | None, duration: int) -> Finished | None
 
 
 class Execution(msgspec.Struct, frozen=True):
-    """A row of workflow_executions that is held."""
+    """A row of workflow_executions that is held, in the order of lock.sql's columns."""
 
     workflow_id: str
     workflow_type: str
@@ -202,7 +202,7 @@ class Progress:
 
     async def lock(self, transaction: JobScope, ids: Iterable[str]) -> list[Execution]:
         """Hold these executions until the end of the transaction; those that are gone are left out."""
-        return [_execution(row) for row in await transaction.run(self._lock, [(one,) for one in sorted(ids)])]
+        return [Execution(*row) for row in await transaction.run(self._lock, [(one,) for one in sorted(ids)])]
 
     async def write_steps(self, transaction: JobScope, steps: Sequence[rows.StepRow]) -> None:
         if steps:
@@ -248,19 +248,6 @@ def _saved(id: str, following: Next, context: str, ends: Sequence[Finished]) -> 
         ended = (None, None, None) if end is None else (rows.step_id(id, end.step), end.output, end.duration)
         begun = (None, None, None) if step is None else (rows.step_id(id, step.name), step.name, graph.opened(step))
         yield (*execution, *ended, *begun)
-
-
-def _execution(row: Row) -> Execution:
-    return Execution(
-        row["workflow_id"],
-        row["workflow_type"],
-        row["status"],
-        row["context"],
-        row["progress"],
-        row["signals"],
-        row["definition_digest"],
-        row["version"],
-    )
 
 
 def read_progress(text: str) -> dict[str, str]:
