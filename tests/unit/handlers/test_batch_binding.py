@@ -103,7 +103,7 @@ async def around(job: Job, next: Next) -> Any: ...
         ({"batch": 0}, "batch"),
         ({"batch": 1001}, "batch"),
         ({"batch": 10, "share_transaction": True}, "share_transaction"),
-        ({"batch": 10, "middleware": [around]}, "middleware"),
+        pytest.param({"batch": 10, "middleware": [around]}, "middleware", id="middleware"),
     ],
     ids=str,
 )

@@ -156,7 +156,7 @@ async def middleware_that_fits(job: Any, next: Any) -> None: ...
         ({"retry": [1, -1]}, "retry"),
         ({"retry": ["soon"]}, "retry"),
         ({"retry": 5}, "retry"),
-        ({"middleware": [lambda job, next: None]}, "lambda.* is not async"),
+        pytest.param({"middleware": [lambda job, next: None]}, "lambda.* is not async", id="a lambda"),
         ({"isolation": "sometimes"}, "isolation"),
         ({"permanent": ValueError()}, "permanent"),
         ({"permanent": (int,)}, "permanent"),
