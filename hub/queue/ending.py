@@ -5,7 +5,9 @@ Invariant: looks at the attempt and at what it raised, and decides nothing about
 
 from __future__ import annotations
 
+import os
 import traceback
+from pathlib import Path
 
 from hub.clock import Clock
 from hub.errors import (
@@ -26,6 +28,8 @@ from hub.queue.attempt import Attempt, Stop
 from hub.transitions import Cancelled, Completed, Failed, Outcome, Returned, Rules, Snoozed, Unknown, decide
 
 _ERROR_LIMIT = 8000
+_FRAMES = 6
+_HUB = f"{Path(__file__).parents[1]}{os.sep}"
 
 
 class Lost:
@@ -126,9 +130,13 @@ def _first_line(error: BaseException) -> str:
 
 
 def describe(error: BaseException) -> str:
-    """'Type: message' on the first line, the end of the traceback below it."""
+    """'Type: message' on the first line, the end of the traceback below it, from where the hub was left."""
     first = f"{type(error).__name__}: {_first_line(error)}"
-    trace = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)[-6:])).rstrip()
+    frames = traceback.extract_tb(error.__traceback__)
+    left = next((place for place, frame in enumerate(frames) if not frame.filename.startswith(_HUB)), None)
+    if left is None:  # an error of the hub's own says all itself, anything else is a bug
+        left = len(frames) if isinstance(error, HubError) else 0
+    trace = "".join(traceback.format_list(frames[left:][-_FRAMES:])).rstrip()
     return f"{first}\n{trace}"[:_ERROR_LIMIT] if trace else first[:_ERROR_LIMIT]
 
 
