@@ -19,6 +19,8 @@ from hub.scheduler.materialize import Materializer
 from hub.scheduler.store import ScheduleStore
 
 _log = logging.getLogger("hub.scheduler")
+_REMEMBERED = 1000
+"""Schedules whose failing conditions have been told of."""
 _FALSE = frozenset(("", "0", "f", "false", "n", "no", "off"))
 
 
@@ -44,6 +46,7 @@ class Conditions:
         self._done = done
         self._limit = limit
         self._asked: dict[str, asyncio.Task[None]] = {}
+        self._failing: dict[str, str] = {}
 
     async def look(self, now: datetime) -> None:
         """Ask for as many due schedules as there is room for; answers without waiting for theirs."""
@@ -85,7 +88,17 @@ class Conditions:
         except Rejected as refused:
             await self._materializer.disable(row, f"condition is not one statement that only reads: {refused}")
         except ProbeFailed as failed:
-            _log.warning("schedule %s is skipped, its condition failed: %s", row.id, failed)
+            self._say(row.id, str(failed))
             await self._materializer.fire_rows([row], now, skip=True, error=f"condition failed: {failed}")
         else:
+            self._failing.pop(row.id, None)
             await self._materializer.fire_rows([row], now, skip=not holds(answer))
+
+    def _say(self, id: str, failed: str) -> None:
+        """Once, until it fails in another way or goes well: `lasterror` has it all the while."""
+        if self._failing.get(id) == failed:
+            return
+        if len(self._failing) >= _REMEMBERED:
+            self._failing.clear()
+        self._failing[id] = failed
+        _log.warning("schedule %s is skipped while its condition fails: %s", id, failed)

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from hub.clock import SystemClock
+from hub.scheduler.records import Filter, JobRecords
 from tests.conformance.scheduler.rig import START, Rig, rig_on
 
 
@@ -124,6 +126,32 @@ async def test_a_condition_decides(condition: str, holds: bool | None, rig: Rig)
     else:
         assert row["lasterror"] is None
         assert row["nextrunat"] == START + timedelta(minutes=2)
+
+
+async def test_a_condition_that_goes_on_failing_is_told_of_once(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    await rig.add(intervalseconds=60, condition="SELECT a FROM no_such_table")
+    await rig.tick()
+    for _ in range(3):
+        await rig.tick(minutes=1)
+    assert caplog.text.count("is skipped while its condition fails") == 1
+    assert "no_such_table" in (await rig.row())["lasterror"]
+    await rig.change(condition="SELECT b FROM no_such_table_either")
+    await rig.tick()
+    await rig.tick(minutes=2)
+    assert caplog.text.count("is skipped while its condition fails") == 2
+
+
+async def test_a_single_fire_by_sql_is_completed_with_its_job(rig: Rig) -> None:
+    records = JobRecords(rig.database, SystemClock())
+    await rig.add("single", startat=START)
+    assert (await records.show("single"))["state"] == "active"
+    await rig.tick(minutes=1)
+    assert len(await rig.fires("single")) == 1
+    assert (await records.show("single"))["state"] == "processing"
+    await rig.sql("UPDATE queue_jobs SET statusid = 3")
+    assert (await records.show("single"))["state"] == "completed"
+    page, total = await records.page(Filter(status="completed"), skip=0, limit=10)
+    assert ([row["id"] for row in page], total) == (["single"], 1)
 
 
 @pytest.mark.parametrize(
