@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from hub.handlers.mark import handler
     from hub.handlers.process_job import ProcessJob
     from hub.handlers.sync import SyncJob
+    from hub.workflows.definition import Workflow
 
-__all__ = ["Batch", "Hub", "Job", "ProcessJob", "SyncJob", "handler"]
+__all__ = ["Batch", "Hub", "Job", "ProcessJob", "SyncJob", "Workflow", "handler"]
 
 _HOMES = {
     "Batch": "hub.handlers.batch",
@@ -23,6 +24,7 @@ _HOMES = {
     "Job": "hub.handlers.job",
     "ProcessJob": "hub.handlers.process_job",
     "SyncJob": "hub.handlers.sync",
+    "Workflow": "hub.workflows.definition",
     "handler": "hub.handlers.mark",
 }
 
