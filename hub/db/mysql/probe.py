@@ -47,10 +47,13 @@ class MysqlProbe:
             else:
                 await cursor.execute(f"SET SESSION max_execution_time = {int(self._limit * 1000)}")
             await cursor.execute("START TRANSACTION READ ONLY")
+            began = asyncio.get_running_loop().time()
             async with asyncio.timeout(self._limit + _GRACE):
                 await cursor.execute(question(sql))
                 row = await cursor.fetchone()
             answered = True
+            if asyncio.get_running_loop().time() - began >= self._limit:
+                raise TimeoutError  # MySQL ends a SLEEP by answering 1
             return row[0] if row else None
         except TimeoutError as error:
             raise ProbeFailed(f"no answer within {self._limit:g} s") from error
