@@ -84,6 +84,17 @@ class Plant:
             ended.set()
             await task
 
+    async def takes(self) -> None:
+        """Until a message has come in since now."""
+        connection = await asyncpg.connect(self.url)
+        try:
+            before = (await self._rows(connection))["total"]
+            async with asyncio.timeout(40):
+                while (await self._rows(connection))["total"] == before:
+                    await connection.execute("SELECT pg_sleep(0.02)")
+        finally:
+            await connection.close()
+
     async def settled(self, seconds: float = 60.0) -> None:
         """Until each message has a row; then exactly one, and the broker knows of no more than the database."""
         connection = await asyncpg.connect(self.url)
@@ -158,7 +169,8 @@ async def test_a_hub_killed_again_and_again_takes_each_message_once(plant: Plant
     async with plant.load():
         for _ in range(4):
             async with plant.member() as victim:
-                await asyncio.sleep(0.7)
+                await plant.takes()
+                await asyncio.sleep(0.7)  # any moment of its work
                 victim.kill()
     async with plant.member():
         await plant.settled()
@@ -170,7 +182,8 @@ async def test_without_the_place_in_the_database_there_are_duplicates(plant: Pla
     async with plant.load():
         for _ in range(4):
             async with plant.member("forgetful") as victim:
-                await asyncio.sleep(0.7)
+                await plant.takes()
+                await asyncio.sleep(0.7)  # any moment of its work
                 victim.kill()
     async with plant.member("forgetful"):
         with pytest.raises(AssertionError, match="duplicates"):
