@@ -39,6 +39,7 @@ _audit = get_logger("hub.audit")
 _TAG = "scheduled jobs"
 _UPCOMING_MOST = 100
 _TRIES = 3
+_TIMES = ("cronexpression", "intervalseconds", "startat", "timezone")
 _FLAGS = {"true": True, "false": False, "1": True, "0": False}
 _STATUSES = ("active", "processing", "paused", "completed", "failed")
 _COLUMNS = {
@@ -155,10 +156,10 @@ class Jobs:
         """
         job_id, services = identifier(request), self._services
         value = await read_json(request, services.configuration.http)
-        definition = await self._change(job_id, value, caller)
+        definition, moved = await self._change(job_id, value, caller)
         services.schedules_changed()
         _audit.info("job changed", actor=caller.name, job=job_id, name=definition.name, handler=definition.handler)
-        return json_answer(await self._shown(job_id, caller))
+        return json_answer(await self._shown(job_id, caller, moved=moved))
 
     async def delete(self, request: web.Request, caller: Caller) -> web.Response:
         """Delete a job: it fires no more, and its name is free. What it has started goes on."""
@@ -186,14 +187,15 @@ class Jobs:
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 
-    async def _change(self, job_id: str, value: Any, caller: Caller) -> Definition:
+    async def _change(self, job_id: str, value: Any, caller: Caller) -> tuple[Definition, bool]:
+        """What the job is now, and whether it says other times than before."""
         for left in reversed(range(_TRIES)):
             record = await self._records.show(job_id)
             definition = job_bodies.changed(record, value, self._services.configuration)
             try:
                 with _InWords():
                     await self._records.update(job_id, record["rowversionstamp"], definition, actor=caller.name)
-                return definition
+                return definition, any(record[column] != getattr(definition, column) for column in _TIMES)
             except Conflict:
                 if not left:
                     raise
@@ -205,16 +207,16 @@ class Jobs:
             raise HttpFault(409, "conflict", f"the job has ended, it cannot be {what}: it is {state}")
         return job_id
 
-    async def _shown(self, job_id: str, caller: Caller) -> dict[str, Any]:
+    async def _shown(self, job_id: str, caller: Caller, *, moved: bool = False) -> dict[str, Any]:
         found = job_bodies.view(await self._records.show(job_id), caller)
-        if found["next_run_at"] is None and found["status"] in ("active", "processing"):
+        if (moved or found["next_run_at"] is None) and found["status"] in ("active", "processing"):
             # No scheduler has seen it yet.
-            found["next_run_at"] = next(iter(await self._upcoming(job_id, 1)), None)
+            found["next_run_at"] = next(iter(await self._upcoming(job_id, 1, anew=moved)), None)
         return found
 
-    async def _upcoming(self, job_id: str, count: int) -> list[Any]:
+    async def _upcoming(self, job_id: str, count: int, *, anew: bool = False) -> list[Any]:
         try:
-            return list(await self._control.upcoming(job_id, count))
+            return list(await self._control.upcoming(job_id, count, anew=anew))
         except Rejected:
             return []  # a row of SQL that says no times; last_error tells
 

@@ -151,7 +151,8 @@ class WorkerPool:
 
     @property
     def running(self) -> int:
-        return len(self._runners)
+        """Jobs, or groups of them, that run now."""
+        return len(self._runners) + self._suspects.running
 
     def state(self) -> dict[str, dict[str, int]]:
         """Queue → {limit, running, waiting}, of this process."""

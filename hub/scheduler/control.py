@@ -51,8 +51,11 @@ class Control:
             raise _unknown(job_id)
         return made, rows[0]["queue"]
 
-    async def upcoming(self, job_id: str, count: int = 5, now: datetime | None = None) -> list[datetime]:
-        """The next times a schedule would fire, as it stands; none if it is off or over.
+    async def upcoming(
+        self, job_id: str, count: int = 5, now: datetime | None = None, *, anew: bool = False
+    ) -> list[datetime]:
+        """The next times a schedule would fire, as it stands; none if it is off or over. `anew`: whatever is planned is
+        what it said before.
 
         Raises Rejected for a row that says no times.
         """
@@ -61,7 +64,7 @@ class Control:
         if first is None:
             return []
         # What is planned holds, unless it is past.
-        first = row.nextrunat if row.nextrunat is not None and row.nextrunat > now else first
+        first = row.nextrunat if not anew and row.nextrunat is not None and row.nextrunat > now else first
         spec = spec_of(row, now)
         found = [first] if isinstance(spec, OnceSpec) else [first, *fires(spec, first, count - 1)]
         found = [at for at in found if row.endat is None or at <= row.endat]

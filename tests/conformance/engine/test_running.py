@@ -243,6 +243,23 @@ async def test_a_job_that_runs_elsewhere_is_stopped_through_the_database(rig: Ri
         assert [(h["statusid"], h["result"]) for h in await r.histories(job)] == [(6, "not needed")]
 
 
+async def test_a_job_that_has_lost_a_worker_counts_among_those_that_run(rig: RigMaker) -> None:
+    begun, gate = asyncio.Event(), asyncio.Event()
+
+    @handler("long")
+    async def long() -> None:
+        begun.set()
+        await gate.wait()
+
+    async with rig(long, lease=3.0) as r:
+        await r.sql("INSERT INTO queue_jobs (id, handler, queue, crashcount) VALUES ('x', 'long', 'default', 1)")
+        r.engine.woken(["default"])
+        await begun.wait()
+        assert r.engine.state()["running"] == 1
+        gate.set()
+        assert (await r.until("x"))["statusid"] == 3
+
+
 async def test_shutdown_waits_for_what_runs_and_gives_back_the_rest(rig: RigMaker) -> None:
     begun, gate = asyncio.Event(), asyncio.Event()
 

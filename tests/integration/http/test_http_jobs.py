@@ -77,6 +77,17 @@ async def test_a_scheduled_job_runs_once_at_its_time(serve: Serve) -> None:
         assert datetime.fromisoformat(moved.json()["next_run_at"]) == later
 
 
+async def test_a_job_that_is_given_other_times_tells_its_next_one(serve: Serve) -> None:
+    async with serve() as hub:
+        made = await make(hub, interval="0 8 1 1 *")
+        await hub.sql("UPDATE jobs SET nextrunat = '2031-01-01 08:00:00Z' WHERE id = :id", id=made["id"])
+        kept = (await hub.call("PUT", f"/jobs/{made['id']}", json={"priority": 3})).json()
+        assert kept["next_run_at"] == "2031-01-01T08:00:00Z"
+        moved = (await hub.call("PUT", f"/jobs/{made['id']}", json={"interval": "10m"})).json()
+        away = datetime.fromisoformat(moved["next_run_at"]) - datetime.now(UTC)
+        assert timedelta(minutes=8) < away <= timedelta(minutes=10)
+
+
 async def test_a_payload_comes_out_as_it_went_in(serve: Serve) -> None:
     async with serve() as hub:
         for payload in ({"a": 1}, '{"a":1}', "plain text", "5", 5, None, ["x"], '{"tasks": "in a text"}x'):
