@@ -203,7 +203,8 @@ def _killed_behind_its_door(campaign: Campaign, folder: Path, jobs: int) -> Tall
 
 def _answered(campaign: Campaign, folder: Path, jobs: int) -> Tally:
     door = Door(campaign, folder)
-    plans = door.random_plans((Point.BEFORE_ACCEPT, Point.BEFORE_ANSWER), kills=40, a_life=max(20, jobs // 50))
+    kills = min(40, max(6, jobs // 100))  # senders have patience for so many
+    plans = door.random_plans((Point.BEFORE_ACCEPT, Point.BEFORE_ANSWER), kills=kills, a_life=max(20, jobs // 50))
     return asyncio.run(door.run(jobs, plans))
 
 
