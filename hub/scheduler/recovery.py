@@ -122,7 +122,8 @@ class Recovery:
         for schedule, interval_id in found:
             try:
                 look = await self._look(schedule)
-                if look.finding.interrupted or (startup and look.interval is not None and look.interval.open):
+                goes_on = look.interval is not None and look.interval.open
+                if goes_on and (look.finding.interrupted or startup):
                     _log.info(f"Scheduled recovery for job {schedule}, interval {interval_id}")
             except HubError as error:  # of one run: the others go on
                 _log.error(f"Recovery failed for job {schedule}: {error}")

@@ -194,6 +194,25 @@ async def test_tasks_whose_jobs_are_gone_are_run_by_the_next_check(rig: RigMaker
         assert await written(r) == ["d", "third"]
 
 
+async def test_a_run_that_is_given_up_is_not_said_to_be_recovered(
+    rig: RigMaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    steps = Steps()
+    caplog.set_level("INFO", "hub.recovery")
+    async with rig(handlers=steps.handlers, recovery={"max_attempts": 0}) as r:
+        await r.schedule("hopeless", [task("a", "hold"), task("b")])
+        steps.gate.clear()
+        await r.fire("hopeless")
+        await steps.held.wait()
+        first = (await r.row("hopeless"))["interval_progress"]["tasks"][0]["task_id"]
+        await r.sql("UPDATE queue_jobs SET crashcount = 1 WHERE id = :id", id=first)
+        await r.hub.recovery.check(startup=True)
+        assert (await r.row("hopeless"))["interval_progress"]["status"] == "failed"
+        assert "Found 1 jobs with incomplete intervals" in caplog.text
+        assert "Scheduled recovery" not in caplog.text
+        steps.gate.set()
+
+
 async def test_recoveries_are_limited_and_the_next_fire_starts_afresh(rig: RigMaker) -> None:
     steps = Steps()
     async with rig(handlers=steps.handlers, recovery={"max_attempts": 1}) as r:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from hub.clock import SystemClock
+from hub.scheduler.control import Control
 from hub.scheduler.records import Filter, JobRecords
 from tests.conformance.scheduler.rig import START, Rig, rig_on
 
@@ -150,6 +151,7 @@ async def test_a_single_fire_by_sql_is_completed_with_its_job(rig: Rig) -> None:
     assert (await records.show("single"))["state"] == "processing"
     await rig.sql("UPDATE queue_jobs SET statusid = 3")
     assert (await records.show("single"))["state"] == "completed"
+    assert [row["status"] for row in await Control(rig.database, SystemClock()).page()] == ["completed"]
     page, total = await records.page(Filter(status="completed"), skip=0, limit=10)
     assert ([row["id"] for row in page], total) == (["single"], 1)
 
