@@ -2,7 +2,7 @@
 
 Invariant: when the cache is lost one call waits for its time limit, and those under way beside it; after that nothing
 waits until a probe, which goes on by itself, has found the cache again. Losing it never raises: then everything asked
-for is granted, since the database decides anyway.
+for is granted, since the database decides anyway. A cache that answers pings alone is found ever more seldom.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ _log = logging.getLogger("hub.cache")
 
 _FIRST_PROBE = 0.1
 _SLOWEST_PROBE = 5.0
+# Lost sooner than that after it was found, a cache has not been back: the probe goes on where it was.
+_STEADY = 30.0
 
 
 class CacheMode:
@@ -36,6 +38,8 @@ class CacheMode:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
         self._probe: asyncio.Task[None] | None = None
+        self._pause = _FIRST_PROBE
+        self._found_at = clock.monotonic()
         self._since: datetime = clock.now()
         self._returned: list[Callable[[], None]] = []
         self.reachable = False
@@ -96,11 +100,14 @@ class CacheMode:
     def _say_lost(self, error: CacheUnavailable) -> None:
         self._since = self._clock.now()
         _log.warning("single-instance mode until the cache answers: %s", error)
+        if self._clock.monotonic() - self._found_at >= _STEADY:
+            self._pause = _FIRST_PROBE
         if self._probe is None:
             self._probe = asyncio.create_task(self._look(), name="cache probe")
 
     def _found(self) -> None:
         self.reachable = True
+        self._found_at = self._clock.monotonic()
         self._since = self._clock.now()
         if self._cache is not None:
             _log.info(
@@ -113,10 +120,9 @@ class CacheMode:
 
     async def _look(self) -> None:
         """Until the cache answers, ever more seldom."""
-        pause = _FIRST_PROBE
         while self._cache is not None:
-            await asyncio.sleep(pause * (0.5 + self._clock.random() / 2))
-            pause = min(_SLOWEST_PROBE, 2 * pause)
+            await asyncio.sleep(self._pause * (0.5 + self._clock.random() / 2))
+            self._pause = min(_SLOWEST_PROBE, 2 * self._pause)
             try:
                 await self._cache.ping()
             except CacheUnavailable:
