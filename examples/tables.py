@@ -60,13 +60,15 @@ async def have(connection: AsyncConnection, table: Table) -> None:
     found = _found.setdefault(connection.engine, set())
     if table.name in found:
         return
-    if await connection.run_sync(_is_there, table.name):
-        found.add(table.name)
-        return
     if connection.dialect.name in ("mysql", "mariadb"):
-        # There CREATE TABLE commits whatever transaction it is in, so it gets one of its own.
+        # There CREATE TABLE commits whatever transaction it is in, so it gets one of its own. To have looked for the table
+        # in the job's would make it wait for the end of that.
         async with connection.engine.begin() as apart:
             await apart.run_sync(metadata.create_all, [table])
+        found.add(table.name)
+        return
+    if await connection.run_sync(_is_there, table.name):
+        found.add(table.name)
         return
     if connection.dialect.name == "postgresql":
         await connection.execute(_ONE_AT_A_TIME)
