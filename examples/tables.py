@@ -61,8 +61,8 @@ async def have(connection: AsyncConnection, table: Table) -> None:
     if table.name in found:
         return
     if connection.dialect.name in ("mysql", "mariadb"):
-        # There CREATE TABLE commits whatever transaction it is in, so it gets one of its own. To have looked for the table
-        # in the job's would make it wait for the end of that.
+        # There CREATE TABLE commits whatever transaction it is in, so it gets one of its own. It would wait for the end
+        # of the job's, if that had looked for the table.
         async with connection.engine.begin() as apart:
             await apart.run_sync(metadata.create_all, [table])
         found.add(table.name)
