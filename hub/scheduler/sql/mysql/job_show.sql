@@ -7,7 +7,8 @@ SELECT id, name, handler, type, cronexpression, intervalseconds, timezone, paylo
        datetime(6))) AS interval_started_at,
        CASE WHEN status = 'paused' THEN 'paused'
             WHEN current_interval_id IS NOT NULL OR fired IN (2, 5) THEN 'processing'
-            WHEN status <> 'completed' AND (maxexecutions > 0 OR executioncount = 0 OR nextrunat IS NOT NULL)
+            WHEN status <> 'completed'
+             AND (type = 'interval' OR maxexecutions > 0 OR executioncount = 0 OR nextrunat IS NOT NULL)
             THEN 'active'
             WHEN fired IN (4, 6) THEN 'failed'
             WHEN fired IN (0, 1, 7) THEN 'processing' ELSE 'completed' END AS state
