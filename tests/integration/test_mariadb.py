@@ -5,6 +5,7 @@ that go on without their client, and the plans of the claim.
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC
 from typing import Any
 
@@ -16,6 +17,7 @@ from hub.clock import SystemClock
 from hub.db.migrator import migrate, status
 from hub.db.mysql.database import MysqlDatabase
 from hub.db.mysql.job import MysqlJobTransaction
+from hub.db.probe import open_probe
 from hub.db.settings import DatabaseSettings
 from hub.db.statement import compile_statement, load
 from hub.db.url import parse
@@ -29,9 +31,11 @@ from hub.errors import (
 from hub.model import Claim, NewJob, Settlement
 from hub.queue.claims import StoreSettings
 from hub.queue.store import Store
-from tests.servers import MariadbDatabases
+from tests.servers import MariadbDatabases, MariadbService
 
 pytestmark = pytest.mark.mariadb
+
+KNOWN = load("hub.queue", "mysql", "known")
 
 
 class NoDefaults:
@@ -66,17 +70,22 @@ class Rig:
         return [row[0] for row in await self.sql("SELECT n FROM notes ORDER BY n")]
 
 
+@asynccontextmanager
+async def serving(url: str) -> AsyncIterator[Rig]:
+    database = MysqlDatabase(parse(url), DatabaseSettings(pool=4), SystemClock())
+    await database.start()
+    try:
+        yield Rig(database)
+    finally:
+        await database.stop()
+
+
 @pytest.fixture
 async def rig(mariadb_url: str) -> AsyncIterator[Rig]:
     await migrate(mariadb_url)
-    database = MysqlDatabase(parse(mariadb_url), DatabaseSettings(pool=4), SystemClock())
-    await database.start()
-    try:
-        rig = Rig(database)
+    async with serving(mariadb_url) as rig:
         await rig.sql("CREATE TABLE notes (n INT PRIMARY KEY, v INT NOT NULL DEFAULT 0)")
         yield rig
-    finally:
-        await database.stop()
 
 
 @pytest.fixture(params=["one block", "a trip each"])
@@ -258,6 +267,24 @@ async def test_a_connection_lost_in_a_transaction_is_the_databases_absence(rig: 
     assert isinstance(rig.database.diagnose(caught.value), DatabaseUnavailable)
     with pytest.raises(DatabaseUnavailable):
         await rig.complete(transaction, claim)
+
+
+async def test_the_server_counts_no_connection_as_aborted(own_mariadb: MariadbService) -> None:
+    url = own_mariadb.create_database("orderly")
+    await migrate(url)
+    async with serving(url) as rig:
+        await rig.sql("CREATE TABLE notes (n INT PRIMARY KEY)")
+        transaction = rig.database.begin_job("t")
+        await transaction.connection.execute(text("INSERT INTO notes (n) VALUES (1)"))
+        assert await rig.complete(transaction, await rig.claim())
+        async with rig.database.apart() as apart:
+            assert await apart.run(KNOWN, [["s", "k"]]) == []
+        assert await open_probe(url).ask("1 = 1")
+    there = "SELECT 1 FROM information_schema.processlist WHERE db = 'orderly'"
+    async with asyncio.timeout(20):
+        while await asyncio.to_thread(own_mariadb.fetch, there):  # noqa: ASYNC110 - it tells nobody that one has gone
+            await asyncio.sleep(0.01)
+    assert own_mariadb.fetch("SHOW GLOBAL STATUS LIKE 'Aborted_clients'") == [("Aborted_clients", "0")]
 
 
 async def test_what_is_larger_than_the_server_takes_is_refused_and_the_connection_stays(rig: Rig) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncmy.errors import MySQLError
 
-from hub.db.mysql.connector import Connector
+from hub.db.mysql.connector import Connector, leave
 from hub.db.mysql.faults import code_of, translate
 from hub.db.settings import DatabaseSettings
 from hub.db.url import Address
@@ -25,4 +25,4 @@ async def administer(address: Address, sql: str) -> None:
             ) from error
         raise translate(error) or error from error
     finally:
-        connection.close()
+        leave(connection)

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from hub.clock import Clock
-from hub.db.mysql.connector import Connector
+from hub.db.mysql.connector import Connector, leave
 from hub.db.mysql.faults import translate
 from hub.db.mysql.statements import Row, execute, parameters
 from hub.db.settings import DatabaseSettings
@@ -134,12 +134,12 @@ class Connections:
             connection, since = self._idle.pop()
             if connection.connected and since > oldest:
                 return connection
-            connection.close()
+            leave(connection)
         return await self._connector.open()
 
     def _put(self, connection: Any) -> None:
         if self._closed:
-            connection.close()
+            leave(connection)
         else:
             self._idle.append((connection, self._clock.monotonic()))
 
@@ -147,4 +147,4 @@ class Connections:
         self._closed = True
         while self._idle:
             connection, _ = self._idle.pop()
-            connection.close()
+            leave(connection)

@@ -29,6 +29,8 @@ _MODE = (
 )
 _LOCK_WAIT = 10
 """Seconds for which the hub's own statements wait for a lock; handlers have the server's own limit."""
+_QUIT = b"\x01\x00\x00\x00\x01"
+"""COM_QUIT: a packet of one byte, the first of its conversation."""
 
 
 class Server(NamedTuple):
@@ -138,7 +140,15 @@ class Connector:
         except Exception as error:
             _log.debug("the statement of connection %d was not stopped: %s", thread, error)
         finally:
-            other.close()
+            leave(other)
+
+
+def leave(connection: Any) -> None:
+    """Close a connection on which nothing runs. The server is told: what just goes it counts, and logs, as aborted."""
+    transport = connection._transport
+    if transport is not None and not transport.is_closing():
+        transport.write(_QUIT)
+    connection.close()
 
 
 def _tls(address: Address) -> tuple[ssl.SSLContext | None, bool]:

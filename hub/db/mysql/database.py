@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool
 
 from hub.clock import Clock
 from hub.db.mysql.connections import Connections, rerun, run
-from hub.db.mysql.connector import Connector
+from hub.db.mysql.connector import Connector, leave
 from hub.db.mysql.faults import translate
 from hub.db.mysql.job import MysqlJobTransaction
 from hub.db.mysql.slots import JobSlots
@@ -147,7 +147,7 @@ class _Apart:
 
     def close(self) -> None:
         if self._connection is not None:
-            self._connection.close()
+            leave(self._connection)
             self._connection = None
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from asyncmy.errors import MySQLError
 
 from hub.db.migrations import Migration, Recorded
-from hub.db.mysql.connector import Connector
+from hub.db.mysql.connector import Connector, leave
 from hub.db.mysql.faults import translate
 from hub.db.settings import DatabaseSettings
 from hub.db.url import Address
@@ -51,7 +51,7 @@ class MysqlTarget:
         except (MySQLError, OSError) as error:
             raise translate(error) or error from error
         finally:
-            connection.close()  # which also frees the lock
+            leave(connection)  # which also frees the lock
 
     async def recorded(self) -> Mapping[int, Recorded]:
         there = await self._fetch(

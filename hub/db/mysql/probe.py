@@ -12,7 +12,7 @@ from typing import Any
 
 from asyncmy.errors import MySQLError
 
-from hub.db.mysql.connector import Connector
+from hub.db.mysql.connector import Connector, leave
 from hub.db.mysql.faults import code_of, translate
 from hub.db.probe import ProbeFailed, question
 from hub.db.settings import DatabaseSettings
@@ -64,7 +64,7 @@ class MysqlProbe:
             raise ProbeFailed(f"{type(error).__name__}: {error}") from error
         finally:
             if answered:
-                connection.close()
+                leave(connection)
             else:
                 self._connector.abandon(connection)
 

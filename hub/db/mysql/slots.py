@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hub.clock import Clock
-from hub.db.mysql.connector import Connector
+from hub.db.mysql.connector import Connector, leave
 from hub.db.mysql.faults import translate
 from hub.db.settings import DatabaseSettings
 from hub.db.slots import Slot, Slots
@@ -43,13 +43,13 @@ class JobSlot(Slot):
         await self.driver.rollback()
 
     def close(self) -> None:
+        if not self.used:
+            leave(self.driver)
         if self.connection.dbapi_connection is not None:
             self.connection.invalidate()
         if self.used:
             self.used = False
             self._connector.abandon(self.driver)
-        else:
-            self.driver.close()
 
 
 class JobSlots(Slots[JobSlot]):
