@@ -72,7 +72,10 @@ class ActiveMqService(Service):
         with socket.create_connection(("127.0.0.1", self.port), timeout=5) as client:
             login = f"login:{USER}\npasscode:{PASSWORD}"
             client.sendall(f"CONNECT\naccept-version:1.2\nhost:/\n{login}\n\n\0".encode())
-            return client.recv(9) == b"CONNECTED"
+            if client.recv(9) != b"CONNECTED":
+                return False
+        with socket.create_connection(("127.0.0.1", self.secure_port), timeout=5):
+            return True  # it is opened after the other
 
     def _address(self, folder: Path) -> str:
         return f"xbean:file:{folder}/activemq.xml"
