@@ -1,9 +1,9 @@
 -- columns: id, fence, result, executionid, duration, attempt, statusid, priority, retrycount, delay,
 --   lasterror, failure, unknown
 -- End a batch of attempts in any way, each behind its fence, with a history row where the attempt counts; a job that
--- would run again though its end was asked for is Cancelled. Without a word of the
--- attempt's own its reason is what cancel.sql has left in lasterror. Answers the ids that were settled; the others had lost
--- their lease. The first text locks the rows and decides what each becomes; the others read that. Plan: qj_id.
+-- would run again though its end was asked for is Cancelled. Without a word of the attempt's own, the reason is what
+-- cancel.sql has left in lasterror. Answers the ids that were settled; the others had lost their lease. The first text
+-- locks the rows and decides what each becomes; the others read that. Plan: qj_id.
 SELECT j.id, v.result,
        v.executionid, v.duration, v.attempt, v.statusid, v.priority, v.retrycount, v.delay,
        IF(v.statusid = 6 OR v.statusid IN (1, 5) AND j.cancelrequested,

@@ -1,9 +1,9 @@
 -- columns: id, fence, result, executionid, duration, attempt, statusid, priority, retrycount, delay,
 --   lasterror, failure, unknown
 -- End a batch of attempts in any way, each behind its fence, with a history row where the attempt counts; a job that
--- would run again though its end was asked for is Cancelled. Without a word of the
--- attempt's own its reason is what cancel.sql has left in lasterror. Answers the ids that were settled; the others had lost
--- their lease. Plan: primary key.
+-- would run again though its end was asked for is Cancelled. Without a word of the attempt's own, the reason is what
+-- cancel.sql has left in lasterror. Answers the ids that were settled; the others had lost their lease.
+-- Plan: primary key.
 WITH v AS (
     SELECT * FROM unnest(:id::text[], :fence::bigint[], :result::text[], :executionid::text[], :duration::bigint[],
                          :attempt::int[], :statusid::int[], :priority::int[], :retrycount::int[],

@@ -1,9 +1,9 @@
 -- columns: id, fence, result, executionid, duration, attempt, statusid, priority, retrycount, delay,
 --   lasterror, failure, unknown
 -- End a batch of attempts in any way, each behind its fence, with a history row where the attempt counts; a job that
--- would run again though its end was asked for is Cancelled. Without a word of the
--- attempt's own its reason is what cancel.sql has left in lasterror. The history rows come first, while the rows still tell
--- what was asked. Answers the ids that were settled; the others had lost their lease. Plan: the unique index on id.
+-- would run again though its end was asked for is Cancelled. Without a word of the attempt's own, the reason is what
+-- cancel.sql has left in lasterror. The history rows come first, while the rows still tell what was asked. Answers the
+-- ids that were settled; the others had lost their lease. Plan: the unique index on id.
 WITH v AS MATERIALIZED (
     SELECT value ->> 0 AS id, value ->> 1 AS fence, value ->> 2 AS result, value ->> 3 AS executionid,
            value ->> 4 AS duration, value ->> 5 AS attempt, value ->> 6 AS statusid, value ->> 10 AS lasterror
