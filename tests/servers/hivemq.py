@@ -1,6 +1,7 @@
 """HiveMQ CE, an MQTT broker in Java, from the jars that scripts/servers.sh fetches.
 
-Invariant: what it has acknowledged, and its sessions, survive `kill9`; Mosquitto's do not.
+Invariant: what it has acknowledged, and its sessions, survive `stop`. They do not always survive `kill9`: in 7 of 207
+kills under load, with no hub anywhere near, one acknowledged message was gone for good, and in none of 60 stops.
 """
 
 import shutil

@@ -137,7 +137,7 @@ class KafkaLine(Line):
 
 
 class MqttLine(Line):
-    """HiveMQ, or Mosquitto, which is ended by SIGTERM: by kill -9 it loses what it had acknowledged."""
+    """Mosquitto or HiveMQ, ended by SIGTERM: by kill -9 they lose what they had acknowledged."""
 
     kind = "mqtt"
 
