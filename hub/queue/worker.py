@@ -14,14 +14,14 @@ from functools import partial
 import msgspec
 
 from hub.clock import Clock
-from hub.errors import AlreadyExists, DatabaseUnavailable, TransactionConflict
 from hub.queue.admission import Admission
 from hub.queue.attempt import Attempt, Held, Stop
+from hub.queue.claiming import Claiming
 from hub.queue.claims import in_runs
 from hub.queue.executor import Executor
 from hub.queue.grouping import Grouping
 from hub.queue.lane import Lane, Run
-from hub.queue.lanes import UNNAMED, Lanes
+from hub.queue.lanes import Lanes
 from hub.queue.settler import Settler
 from hub.queue.store import Store
 from hub.queue.suspects import Suspects
@@ -63,32 +63,29 @@ class WorkerPool:
         settings: PoolSettings,
         admission: Admission | None = None,
     ) -> None:
-        self._store = store
         self._admission = admission
         self._executor = executor
         self._grouping = grouping
         self._settler = settler
         self._held = held
-        self._clock = clock
-        self._metrics = metrics
         self._settings = settings
         self._lanes = Lanes(settings.workers, settings.queues, settings.only)
-        self._claiming: dict[str, asyncio.Task[None]] = {}
-        self._more: set[str] = set()  # queues that may have something we have not claimed
+        self._claiming = Claiming(
+            store, self._lanes, executor, held, clock, metrics, admission, self._free, self._accept
+        )
         self._suspects = Suspects(
             executor,
             settler,
             clock,
             store.settings.max_crashes,
             self._run_in_order,
-            self._claims_ended,
+            self._claiming.done,
             self._after_suspects,
         )
         self._runners: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
         self._open = False
-        self.away = False
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -96,18 +93,19 @@ class WorkerPool:
         self._settler.open()
         self._suspects.open()
         self._open = True
+        self._claiming.open()
         self.wake_all()
 
     def close(self) -> None:
         """Claim and begin nothing more."""
         self._open = False
+        self._claiming.close()
         self._suspects.close()
 
     async def stop(self) -> None:
         """Stop claiming, give back what was not begun, wait for the rest as long as it may take, then stop it."""
         self.close()
-        if self._claiming:
-            await asyncio.wait(list(self._claiming.values()), timeout=self._settings.shutdown_timeout)
+        await self._claiming.done(self._settings.shutdown_timeout)
         self._give_back_waiting()
         try:
             async with asyncio.timeout(self._settings.shutdown_timeout):
@@ -132,14 +130,21 @@ class WorkerPool:
 
     def wake(self, queues: Iterable[str]) -> None:
         """There may be something to run in these queues, or (none named) room for what was left."""
-        self._more.update(queue for queue in queues if self._lanes.serves(queue))
-        for queue in tuple(self._more):
-            self._claim_soon(queue)
+        self._claiming.wake(queues)
 
     def wake_all(self) -> None:
         """The database answers (again): look into every queue."""
         self.away = False
         self.wake(self._lanes.names())
+
+    @property
+    def away(self) -> bool:
+        """Whether the database was away when last something was claimed; nothing is until `wake_all`."""
+        return self._claiming.away
+
+    @away.setter
+    def away(self, away: bool) -> None:
+        self._claiming.away = away
 
     def resize(self, workers: int, queues: Mapping[str, int]) -> None:
         """Run so many at once from now on; what runs beyond that may end."""
@@ -158,61 +163,7 @@ class WorkerPool:
         """Queue → {limit, running, waiting}, of this process."""
         return self._lanes.state()
 
-    # --- claiming ---------------------------------------------------------------------------------------------------
-
-    def _claim_soon(self, queue: str) -> None:
-        if self._open and not self.away and queue in self._more and queue not in self._claiming and self._wanted(queue):
-            task = asyncio.get_running_loop().create_task(self._claim(queue), name=f"claim {queue or 'unnamed'}")
-            self._claiming[queue] = task
-            task.add_done_callback(partial(self._claimed, queue))
-
-    def _claimed(self, queue: str, task: asyncio.Task[None]) -> None:
-        self._claiming.pop(queue, None)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("claiming from %r failed; the next poll tries again", queue, exc_info=error)
-            return
-        self._claim_soon(queue)
-        if queue not in self._claiming:
-            self._lanes.forget(queue)
-
-    def _wanted(self, queue: str) -> int:
-        if self._settler.backlog > _BACKLOG or self._suspects.preparing:
-            return 0
-        free = self._settings.workers - len(self._runners)
-        wanted = self._lanes.of(queue or "default").wanted(free, self._clock.monotonic())
-        return wanted if self._admission is None else self._admission.most(queue, wanted)
-
-    async def _claim(self, queue: str) -> None:
-        """Claim while there is room and something to run."""
-        while self._open and queue in self._more and (wanted := self._wanted(queue)):
-            self._more.discard(queue)  # a wake-up during the claim puts it back
-            leased = self._clock.monotonic()
-            try:
-                claimed = await self._store.claim(queue, wanted)
-            except (TransactionConflict, AlreadyExists):
-                self._more.add(queue)  # another claim took a key's slot first: look again
-                continue
-            except DatabaseUnavailable as error:
-                self._more.add(queue)
-                if not self.away:
-                    _log.warning("claiming pauses: %s", error)
-                self.away = True  # until the upkeep reaches the database and wakes every queue
-                return
-            if claimed.met >= wanted:
-                self._more.add(queue)
-            self._metrics.observe_claims([(claim.handler, claim.queue) for claim in claimed.claims])
-            attempts = [Attempt(claim, self._executor, leased) for claim in claimed.claims]
-            if self._admission is not None and attempts:
-                attempts = self._postpone(attempts, await self._admission.delays(attempts))
-            self._accept(attempts)
-
-    def _postpone(self, attempts: list[Attempt], delays: Mapping[str, float]) -> list[Attempt]:
-        """Give back, without an attempt, what may not start now; the rest."""
-        for attempt in attempts if delays else ():
-            if (delay := delays.get(attempt.claim.id)) is not None:
-                self._held.add(attempt)
-                self._executor.postpone(attempt, delay)
-        return [attempt for attempt in attempts if attempt.claim.id not in delays] if delays else attempts
+    # --- what was claimed --------------------------------------------------------------------------------------------
 
     def _accept(self, attempts: list[Attempt]) -> None:
         by_claim = {attempt.claim.id: attempt for attempt in attempts}
@@ -233,10 +184,6 @@ class WorkerPool:
         self._suspects.start()
         if self._suspects.running:
             self._idle.clear()
-
-    async def _claims_ended(self) -> None:
-        if self._claiming:
-            await asyncio.wait(list(self._claiming.values()))
 
     # --- running ----------------------------------------------------------------------------------------------------
 
@@ -269,8 +216,7 @@ class WorkerPool:
                 runs += 1
                 if not runs % _TURN:
                     await asyncio.sleep(0)  # handlers that never wait must not keep claims and flushes from leaving
-                self._claim_soon(lane.name)
-                self._claim_soon(UNNAMED)
+                self._claiming.look(lane.name)
                 if len(self._runners) >= self._settings.workers and self._lanes.neediest() not in (None, lane):
                     break
         finally:
@@ -282,8 +228,7 @@ class WorkerPool:
     def _may_take(self, lane: Lane) -> bool:
         """A group takes another job from its lane."""
         if not lane.waiting % _GLANCE:
-            self._claim_soon(lane.name)
-            self._claim_soon(UNNAMED)
+            self._claiming.look(lane.name)
         return self._open
 
     def _after_runner(self, lane: Lane) -> None:
@@ -292,10 +237,8 @@ class WorkerPool:
             self._start_runner(neediest)
         if not self._runners and not self._suspects.running:
             self._idle.set()
-        self._claim_soon(lane.name)
-        self._claim_soon(UNNAMED)
-        if lane.name not in self._claiming:
-            self._lanes.forget(lane.name)
+        self._claiming.look(lane.name)
+        self._claiming.forget(lane.name)
 
     async def _run_in_order(self, lane: Lane, run: Run, waits: Callable[[], None] | None = None) -> None:
         """The jobs of a run one after another; once one has not ended its job, the rest is given back. `waits` is
@@ -316,6 +259,12 @@ class WorkerPool:
                     self._executor.give_back(rest)
                 break
         lane.finished(len(run))
+
+    def _free(self) -> int | None:
+        """How many jobs could begin at once; None while too many ends wait to be written, or a suspect is prepared."""
+        if self._settler.backlog > _BACKLOG or self._suspects.preparing:
+            return None
+        return self._settings.workers - len(self._runners)
 
     def _after_suspects(self) -> None:
         if not self._runners:
