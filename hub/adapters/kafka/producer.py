@@ -88,7 +88,8 @@ class _Lane:
 
     async def send(self, topic: str, body: bytes | None, key: bytes | None, headers: list[tuple[str, bytes]]) -> None:
         while True:
-            live = await self._started()
+            async with asyncio.timeout(RECEIPT_TIME):  # those that wait for one start do not each begin another
+                live = await self._started()
             try:
                 async with asyncio.timeout(RECEIPT_TIME):
                     receipt = await live.producer.send(topic, body, key, headers=headers)
