@@ -27,8 +27,10 @@ class Committer:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="kafka offsets")
+    def start(self) -> asyncio.Task[None]:
+        """The task that commits: it ends by a fault only, until `close`."""
+        self._task = asyncio.create_task(self._run(), name="committing offsets")
+        return self._task
 
     def note(self, tp: TopicPartition, position: int, stream: str) -> None:
         """`position` is durable; `stream` goes beside it, so that it is never taken for a later topic of that name."""

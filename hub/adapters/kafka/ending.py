@@ -7,7 +7,7 @@ cancellation of its own tasks, which would look like the caller's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from hub.telemetry import get_logger
@@ -27,6 +27,28 @@ async def ended(work: Coroutine[Any, Any, Any], what: str, seconds: float) -> bo
         return True
     _log.debug("did not end by itself", what=what, reason=repr(_why(task)))
     return False
+
+
+async def consumer_ended(consumer: Any, seconds: float) -> None:
+    """Leave the group and close; what is left of a consumer that could not in this time is cancelled.
+
+    Its tasks would live on: they connect again, fetch for nobody, and say to the group that a member is there.
+    """
+    if not await ended(consumer.stop(), "consumer", seconds):
+        tasks = [task for task in _tasks_of(consumer) if task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=1.0)
+    # `stop` closes the connections last, and it may not have come to that.
+    await ended(consumer._client.close(), "consumer's connections", seconds)
+
+
+def _tasks_of(consumer: Any) -> Iterator[asyncio.Task[Any] | None]:
+    if (coordinator := consumer._coordinator) is not None:
+        yield from (coordinator._coordination_task, coordinator._heartbeat_task, coordinator._commit_refresh_task)
+    if (fetcher := consumer._fetcher) is not None:
+        yield from (fetcher._fetch_task, *fetcher._pending_tasks)
 
 
 def _why(task: asyncio.Task[Any]) -> BaseException | None:

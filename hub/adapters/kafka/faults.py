@@ -65,6 +65,13 @@ def fault(error: BaseException, doing: str) -> HubError:
             return Permanent(f"{doing}: not allowed ({_text(error)}); the user needs another ACL")
         case errors.KafkaError() if isinstance(error, _NEVER_SENT):
             return Permanent(f"{doing}: the broker will never take it ({_text(error)})")
+        case errors.InvalidSessionTimeoutError():
+            return Permanent(
+                f"{doing}: the broker does not take this session_timeout (its group.min.session.timeout.ms and "
+                f"group.max.session.timeout.ms say what it takes)"
+            )
+        case errors.InconsistentGroupProtocolError():
+            return Transient(f"{doing}: other members of the group share partitions out in another way; is it ours?")
         case TimeoutError():
             return Transient(f"{doing}: no answer in time")
     return Transient(f"{doing}: {_text(error)}")

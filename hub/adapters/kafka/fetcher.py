@@ -86,7 +86,8 @@ class Fetcher:
         return [one.tp for one in self._assignment.placed() if len(one.messages) < bound]
 
     async def _rest(self) -> None:
-        """Wait until there is room. Asking for nothing now and then keeps aiokafka from thinking that nobody polls."""
+        """Wait until there is room. Asking for nothing now and then keeps aiokafka from thinking that nobody polls, and
+        lets it say what keeps the group from giving us partitions: it tells only who asks, and waits until then."""
         room = self._assignment.room
         room.clear()
         try:
@@ -95,6 +96,8 @@ class Fetcher:
         except TimeoutError:
             if self._assignment.partitions:
                 await self._consumer.getmany(_NOBODY, timeout_ms=0)
+            else:
+                self._consumer._coordinator.check_errors()
 
     async def _arrive(self, found: Mapping[TopicPartition, Sequence[Any]]) -> None:
         """Keep what was fetched, if its topics are still those that they were."""

@@ -1,7 +1,8 @@
 """The moments in which the topics of a consumer may be changed.
 
 Invariant: aiokafka's fetching task is never woken for partitions that a change of topics has taken away in the same
-turn of the loop. It ends then, for good and in silence: the membership lives on and gets nothing.
+turn of the loop. It ends then, for good and in silence: the membership lives on and gets nothing. Nor does the group
+wait, after a change, until the metadata of the new topics would have been asked for anyway.
 """
 
 from __future__ import annotations
@@ -18,6 +19,14 @@ async def quiet(consumer: Any) -> None:
         seen = given
         # Who was woken before this point runs first. What is given in this turn, before us, is another object.
         await asyncio.sleep(0)
+
+
+def hasten(consumer: Any) -> None:
+    """Let aiokafka ask for the metadata of topics that were changed just now. It forgets to when it is waiting for its
+    regular answer in this moment: that one knows nothing of them, and the group would wait for the next."""
+    waiter = consumer._client._md_update_waiter
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def _given(consumer: Any) -> object:

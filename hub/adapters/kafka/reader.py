@@ -16,12 +16,12 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from hub.adapters.kafka.assignment import Assignment
 from hub.adapters.kafka.committer import Committer
 from hub.adapters.kafka.control import Control
-from hub.adapters.kafka.ending import ended
+from hub.adapters.kafka.ending import consumer_ended
 from hub.adapters.kafka.faults import fault
 from hub.adapters.kafka.fetcher import RETRY, Fetcher
 from hub.adapters.kafka.partition import Partition
 from hub.adapters.kafka.placement import Placement, ends_of
-from hub.adapters.kafka.quiet import quiet
+from hub.adapters.kafka.quiet import hasten, quiet
 from hub.adapters.kafka.settings import KafkaSettings
 from hub.adapters.kafka.topics import Topics
 from hub.errors import HubError, Permanent, Transient
@@ -30,7 +30,10 @@ from hub.telemetry import get_logger
 
 _log = get_logger("hub.adapters.kafka")
 
-STALLED: Final = 60.0
+STALLED: Final = 30.0
+"""Longer than a request for records may take."""
+UNGIVEN: Final = 45.0
+"""Longer than a rebalance may take."""
 HAND_OVER: Final = 2.0
 STOP_TIME: Final = 5.0
 
@@ -74,6 +77,8 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         self._topics = Topics(name, ())
         self._subscribed: set[str] = set()
         self._ends: dict[TopicPartition, int] = {}
+        self._asked: float | None = None
+        """Since when the group owes us partitions, maybe none; monotonic."""
         self._failure: HubError | None = None
         self._alarms: deque[HubError] = deque()
 
@@ -86,10 +91,16 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
                 await self._consumer.start()
         except (errors.KafkaError, OSError, TimeoutError) as error:
             raise fault(error, "joining the group") from error
-        # It ends by a fault only, and aiokafka tells nobody who reads.
-        self._consumer._fetcher.error_future.add_done_callback(self._ended)
-        self._committer.start()
         self._fetching = self._spawn(self._fetcher.run(), "fetching")
+        # They end by a fault only, and aiokafka tells nobody who has no partitions to read.
+        theirs: list[asyncio.Task[Any]] = [
+            self._consumer._fetcher.error_future,
+            self._consumer._coordinator._coordination_task,
+        ]
+        for task, what in zip(theirs, ("fetching", "coordination"), strict=True):
+            task.set_name(f"aiokafka's {what}")
+        for task in (self._fetching, self._committer.start(), *theirs):
+            task.add_done_callback(self._gone)
 
     async def subscribe(self, topics: Sequence[str]) -> None:
         """Read these and no other. Raises Permanent for a pattern, else as Control does."""
@@ -130,13 +141,18 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
             self._assignment.room.set()
 
     async def check(self) -> None:
-        """Look how much waits. Raises Transient for a consumer that gets nothing although something is there."""
+        """Look how much waits. Raises Transient for a consumer that gets nothing although something is there, and for
+        a member that the group gives nothing, not even the answer that nothing is left for it."""
         if self._failure is not None:
             raise self._failure
+        now = self._clock.monotonic()
+        if self._asked is not None and now - self._asked >= UNGIVEN:
+            unknown = self._consumer._coordinator.coordinator_id is None
+            why = "no broker can be found that keeps the group" if unknown else "the group does not come to rest"
+            raise Transient(f"group {self._settings.group!r} has given out no partitions for {UNGIVEN:g} s: {why}")
         placed = self._assignment.placed()
         if placed:
             _, self._ends = await ends_of(self._consumer, [one.tp for one in placed])
-        now = self._clock.monotonic()
         for one in placed:
             if one.live and one.current:
                 await self._look(one, self._ends.get(one.tp, 0), now)
@@ -160,9 +176,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         await self._committer.close(HAND_OVER)
         self._assignment.forget()
         self._assignment.room.set()
-        await ended(self._consumer.stop(), "consumer", STOP_TIME)
-        # `stop` closes the connections last, and it may not have come to that.
-        await ended(self._consumer._client.close(), "consumer's connections", STOP_TIME)
+        await consumer_ended(self._consumer, STOP_TIME)
         if self._fetching is not None:
             self._fetching.cancel()
             await asyncio.wait((self._fetching,))
@@ -173,6 +187,10 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
     async def on_partitions_revoked(self, revoked: Any) -> None:
         """Let what is out be committed and told, for a moment: the next owner then begins behind it."""
         self._assignment.closing = True
+        self._asked = self._clock.monotonic()
+        # The heartbeat of the partitions that go may be about to begin. Ended before that, it takes aiokafka's
+        # coordination with it, in silence.
+        await asyncio.sleep(0)
         try:
             async with asyncio.timeout(min(HAND_OVER, self._settings.session_timeout / 4)):
                 await self._assignment.all_back()
@@ -182,6 +200,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         self._assignment.forget()
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
+        self._asked = None
         self._assignment.assign(assigned)
 
     # --- topics -----------------------------------------------------------------------------------------------------
@@ -196,8 +215,11 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         await quiet(self._consumer)
         self._subscribed = present
         if present:
+            self._asked = self._clock.monotonic()
             self._consumer.subscribe(sorted(present), listener=self)
+            hasten(self._consumer)
         else:
+            self._asked = None
             self._consumer.unsubscribe()
             self._assignment.forget()
 
@@ -220,8 +242,8 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
                 position = await self._consumer.position(one.tp)
         except (errors.KafkaError, TimeoutError):
             return  # it was taken away in this moment
-        if not one.moving:
-            one.reached = max(one.reached, position)
+        if not one.moving and position > one.reached:
+            one.reached, one.since = position, None
         if one.moving or one.reached >= end or one.messages or one.flying is not None:
             one.since = None
         elif one.since is None:
@@ -244,7 +266,16 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """A task that fails ends the membership: `read` says why."""
-        if task.cancelled() or (error := task.exception()) is None or self._fetcher.stopping:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(error)
+
+    def _gone(self, task: asyncio.Task[Any]) -> None:
+        """So does the end of a task that lives as long as the membership, whatever ended it."""
+        error = None if task.cancelled() else task.exception()
+        self._fail(error or Transient(f"reading: {task.get_name()} ended"))
+
+    def _fail(self, error: BaseException) -> None:
+        if self._fetcher.stopping or self._failure is not None:
             return
         if not isinstance(error, (HubError, errors.KafkaError, OSError, TimeoutError)):
             _log.error("reading failed", adapter=self._name, exc_info=error)

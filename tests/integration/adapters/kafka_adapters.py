@@ -71,8 +71,47 @@ async def connected(
 
 
 async def delivery(source: KafkaAdapter) -> Delivery:
-    async with asyncio.timeout(PATIENCE):
-        return await source.read()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await source.read()
+    except TimeoutError:
+        raise TimeoutError(f"nothing came within {PATIENCE:g} s; {described(source)}") from None
+
+
+def described(source: KafkaAdapter) -> str:
+    """What the membership looks like, the hub's part of it and aiokafka's."""
+    reader = source._reader
+    if reader is None:
+        return "there is no membership"
+    consumer, ours = reader._consumer, reader._assignment
+    state, fetcher, group, client = consumer._subscription, consumer._fetcher, consumer._coordinator, consumer._client
+    given = state.subscription and state.subscription.assignment
+    parts = {
+        "subscribed": (reader._subscribed, "missing", reader._topics.missing, "failure", reader._failure),
+        "partitions": [
+            (str(one), one.position, "live", one.live, "current", one.current, "moving", one.moving, one.waiting)
+            for one in ours.partitions.values()
+        ],
+        "lag": source.lag(),
+        "handing out": ("closing", ours.closing, "ready", len(ours._ready), "out", len(ours._out)),
+        "aiokafka's": (given and given._tp_state, "rebalancing", state.reassignment_in_progress),
+        "fetched": (dict(fetcher._records), "in flight", fetcher._in_flight),
+        "group": (group.coordinator_id, group.generation, group.member_id, group._metadata_snapshot),
+        "pending": group._pending_exception,
+        "metadata": (client._topics, client.cluster._partitions),
+        "connections": [(*key, one.connected(), len(one._requests)) for key, one in client._conns.items()],
+        "tasks": [
+            *(
+                reader._fetching,
+                reader._watching,
+                reader._committer._task,
+                fetcher._fetch_task,
+                *fetcher._pending_tasks,
+            ),
+            *(group._coordination_task, group._heartbeat_task, group._commit_refresh_task, client._sync_task),
+        ],
+    }
+    return "\n".join(f"  {name}: {value!r}" for name, value in parts.items())
 
 
 async def taken(source: KafkaAdapter, memory: Memory, count: int) -> list[Message]:
