@@ -106,7 +106,8 @@ class ResourceJobs:
         `status` is one of this address's own words.
         """
         query = Query(request, names(_QUERY))
-        handlers = _handlers(self._services.configuration, query.text("resource_type"))
+        kind = query.text("resource_type")
+        handlers = _handlers(self._services.configuration, kind)
         statuses = _statuses(query.text("status"))
         limit, cursor, since = query.limit(), query.cursor(), query.instant("since")
         pages = await asyncio.gather(
@@ -122,7 +123,7 @@ class ResourceJobs:
         )
         shown = merged[:limit]
         more = len(merged) > limit or any(following is not None for _, following in pages)
-        data = [_view(record, caller) for record in shown if "resource_type" in _about(record)]
+        data = [_view(record, caller) for record in shown if _is_of(record, kind)]
         return json_answer({"data": data, "next": shown[-1]["id"] if shown and more else None})
 
 
@@ -181,6 +182,12 @@ def _about(record: dict[str, Any]) -> dict[str, Any]:
     """What the row says about its resource; rows written by SQL may hold any JSON there."""
     found = record["metadata"]
     return found if isinstance(found, dict) else {}
+
+
+def _is_of(record: dict[str, Any], kind: str | None) -> bool:
+    """Whether a row is a job of this resource type, or of any: types may share a handler, and others may use it."""
+    found = _about(record).get("resource_type")
+    return found is not None if kind is None else found == kind
 
 
 def _handlers(configuration: Configuration, resource_type: str | None) -> list[str]:

@@ -67,7 +67,10 @@ async def hub_sending(url: str, receiver: Receiver, *handlers: Any, **outbound: 
             "database": {"url": url},
             "jobs": {"enabled": True, "workers": 5, "max_retries": 3, "poll_interval": 0.2},
             "http": {"port": 0, "outbound": {"allowed_networks": ["127.0.0.0/8"], **outbound}},
-            "destinations": {"crm": {"url": f"{receiver.url}/hooks", "secret": "${env:CRM}", "timeout": "2s"}},
+            "destinations": {
+                "crm": {"url": f"{receiver.url}/hooks", "secret": "${env:CRM}", "timeout": "2s"},
+                "tenant": {"url": f"{receiver.url}/t/?tenant=1"},
+            },
         },
         {"CRM": SECRET},
     )
@@ -120,6 +123,29 @@ async def test_a_request_keeps_what_is_answered(sqlite_url: str, receiver: Recei
         result = json.loads(row["result"])
     assert (result["status"], result["body"], result["headers"]["location"]) == (201, {"id": "c-1"}, "/customers/c-1")
     assert receiver.requests[0][:2] == ("PUT", "/hooks/customers?x=1")
+
+
+async def test_a_path_goes_before_the_query_of_a_destination(sqlite_url: str, receiver: Receiver) -> None:
+    async with hub_sending(sqlite_url, receiver) as hub:
+        for to, path, wanted in (
+            ("tenant", "/customers", "/t/customers?tenant=1"),
+            ("tenant", "/customers?x=2", "/t/customers?tenant=1&x=2"),
+            ("tenant", "?x=2", "/t/?tenant=1&x=2"),
+            ("tenant", None, "/t/?tenant=1"),
+            ("crm", "?x=2", "/hooks?x=2"),
+        ):
+            asked = {"to": to} if path is None else {"to": to, "path": path}
+            assert (await ended(hub, await request(hub, 1, **asked)))["statusid"] == Status.COMPLETED
+            assert receiver.requests[-1][1] == wanted
+
+
+async def test_a_request_without_a_body_says_nothing_of_one(sqlite_url: str, receiver: Receiver) -> None:
+    async with hub_sending(sqlite_url, receiver) as hub:
+        for method in ("GET", "HEAD"):
+            row = await ended(hub, await request(hub, {"n": 1}, url=f"{receiver.url}/plain", method=method))
+            assert row["statusid"] == Status.COMPLETED
+    for _, _, headers, body in receiver.requests:
+        assert (body, {"content-type", "content-length", "transfer-encoding"} & headers.keys()) == (b"", set())
 
 
 async def test_a_row_by_sql_is_a_request(sqlite_url: str, receiver: Receiver) -> None:

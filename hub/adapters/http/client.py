@@ -67,7 +67,7 @@ class HttpClient:
             async with self._opened().request(
                 call.method,
                 url,
-                data=call.body,
+                data=call.body or None,
                 headers=call.headers,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=call.timeout, sock_connect=call.connect_timeout),
@@ -79,7 +79,7 @@ class HttpClient:
             raise Transient(f"{url.host} gave no answer within {call.timeout:g} s") from error
         except aiohttp.ClientConnectorError as error:
             if isinstance(error.__cause__, AddressRefused):
-                raise error.__cause__ from error
+                raise error.__cause__.with_traceback(None) from None
             raise Transient(f"{url.host} cannot be reached: {error.os_error}") from error
         except aiohttp.InvalidURL as error:
             raise Permanent(f"{call.url!r} is no address") from error
@@ -93,7 +93,7 @@ class HttpClient:
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
-                skip_auto_headers=("User-Agent",),
+                skip_auto_headers=("User-Agent", "Content-Type"),
                 headers={"User-Agent": "hub"},
             )
         return self._session

@@ -81,7 +81,7 @@ class Destination:
         settings = self._settings
         call = Call(
             method=request.method,
-            url=settings.url.rstrip("/") + request.path if request.path else settings.url,
+            url=_behind(settings.url, request.path),
             headers=self._headers(request),
             body=request.body,
             timeout=request.timeout or settings.timeout,
@@ -106,6 +106,14 @@ class Destination:
             digest = hmac.new(self._key, content, hashlib.sha256).digest()
             headers["webhook-signature"] = f"v1,{base64.b64encode(digest).decode()}"
         return headers
+
+
+def _behind(url: str, path: str) -> str:
+    """The address with `path` behind it; a query that either has stays at the end."""
+    base, _, query = url.partition("?")
+    path, _, more = path.partition("?")
+    asked = "&".join(one for one in (query, more) if one)
+    return (base.rstrip("/") + path if path else base) + (f"?{asked}" if asked else "")
 
 
 def identified(request: HttpRequest) -> dict[str, str]:

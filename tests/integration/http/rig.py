@@ -178,6 +178,7 @@ async def serving(
             "resource_types": {
                 "ai_agent": {"handler": "seen", "timeout": 600, "max_retries": 7},
                 "client_agent": {"handler": "agents.client", "timeout": 60},
+                "other_client": {"handler": "agents.client"},
             },
         },
         environ or {},

@@ -69,6 +69,14 @@ async def test_the_list_has_resource_jobs_alone_in_pages(serve: Serve) -> None:
             assert len((await hub.get("/api/jobs", params=params)).json()["data"]) == count
 
 
+async def test_types_that_share_a_handler_are_told_apart(serve_one: Serve) -> None:
+    async with serve_one(work=False) as hub:
+        for kind in ("client_agent", "other_client"):
+            await hub.post("/api/jobs/create", {"user_id": "u", "resource_type": kind, "resource_id": "1"})
+        found = (await hub.get("/api/jobs", params={"resource_type": "other_client"})).json()["data"]
+        assert [one["resource_type"] for one in found] == ["other_client"]
+
+
 async def test_the_types_own_settings_hold_unless_the_request_says_otherwise(serve_one: Serve) -> None:
     async with serve_one(work=False) as hub:
         body = {
