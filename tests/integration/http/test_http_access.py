@@ -160,6 +160,13 @@ async def test_a_caller_has_a_rate(serve_one: Serve) -> None:
         assert (await hub.get("/api/queue", headers=bearer("t-admin"))).status == 200
 
 
+async def test_health_is_told_without_a_rate(serve_one: Serve) -> None:
+    async with serve_one(auth=AUTH, http={"rate_limit": 0.01}, work=False) as hub:
+        for _ in range(3):
+            assert (await hub.get("/health")).status == 200
+        assert [(await hub.post("/webhooks/orders", {})).status for _ in range(2)] == [401, 429]
+
+
 # --- Host and Origin ----------------------------------------------------------------------------------------------
 
 
