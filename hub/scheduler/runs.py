@@ -7,6 +7,7 @@ writes, a task that has completed is never begun again, and one that has not alw
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -174,6 +175,17 @@ class Runs:
         return [Call(self._cancel, scalars={"id": id, "reason": why, "actor": _ACTOR}) for id in left]
 
     async def _save(self, held: Held, interval: Interval, calls: Sequence[Call]) -> bool:
+        if interval.status != FAILED:
+            return await self._write(held, interval, calls)
+        # Its commit cancels the tasks that are left, he who waits for it here among them: it is heard out first.
+        giving_up = asyncio.create_task(self._write(held, interval, calls), name=f"giving up {interval.interval_id}")
+        try:
+            return await asyncio.shield(giving_up)
+        except asyncio.CancelledError:
+            await asyncio.wait([giving_up])
+            raise
+
+    async def _write(self, held: Held, interval: Interval, calls: Sequence[Call]) -> bool:
         guard = Call(self._load("run_save"), scalars=_saved(held, interval))
         try:
             answer = await self._database.run_behind(guard, *calls)

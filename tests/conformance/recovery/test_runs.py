@@ -11,6 +11,7 @@ from sqlalchemy import text
 from hub import Job, handler
 from hub.clock import SystemClock
 from hub.errors import Permanent
+from hub.ports import Bulk, Call, Row
 from hub.scheduler.runs import About, Runs
 from tests.conformance.recovery.rig import Rig, RigMaker, has_ended, states, until
 
@@ -210,6 +211,38 @@ async def test_a_run_that_is_given_up_is_not_said_to_be_recovered(
         assert (await r.row("hopeless"))["interval_progress"]["status"] == "failed"
         assert "Found 1 jobs with incomplete intervals" in caplog.text
         assert "Scheduled recovery" not in caplog.text
+        steps.gate.set()
+
+
+async def test_that_a_run_is_given_up_is_said_though_its_cancels_come_before_its_commit_is_answered(
+    rig: RigMaker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = Steps()
+    async with rig(handlers=steps.handlers, recovery={"max_attempts": 0}) as r:
+        await r.schedule("told", [task("a", "hold"), task("b")])
+        steps.gate.clear()
+        await r.fire("told")
+        await steps.held.wait()
+        row = await r.row("told")
+        runs = Runs(r.hub.database, SystemClock(), lambda _: None, 0)
+        committed, heard = asyncio.Event(), asyncio.Event()
+        original = r.hub.database.run_behind
+
+        async def slowly_answered(guard: Call, *work: Call | Bulk) -> list[Row] | None:
+            answer = await original(guard, *work)
+            committed.set()
+            await heard.wait()
+            return answer
+
+        monkeypatch.setattr(r.hub.database, "run_behind", slowly_answered)
+        about = About("told", row["current_interval_id"], "a")
+        begins = asyncio.create_task(runs.begin(about, row["interval_progress"]["tasks"][0]["task_id"], 1))
+        await committed.wait()
+        begins.cancel()  # as the notification of its own commit does
+        asyncio.get_running_loop().call_soon(heard.set)
+        await asyncio.wait([begins])
+        assert begins.cancelled()
+        assert "Recovery failed for job told: interval " in caplog.text
         steps.gate.set()
 
 
