@@ -167,7 +167,7 @@ async def test_a_rate_is_kept_over_all_instances(url: str) -> None:
     began = sorted(watch.began["some"])
     assert kept_to(began, 20)
     # Four seconds' worth at most: room that is there is used.
-    assert began[-1] - began[0] < 12
+    assert began[-1] - began[0] < 20
 
 
 @pytest.mark.redis

@@ -81,7 +81,7 @@ async def test_a_message_larger_than_allowed_ends_its_connection_only(hub: Rig, 
 async def test_a_token_is_brought_in_each_way(
     sqlite_url: str, transport: str, by: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with serving(sqlite_url, auth=AUTH, socketio={"handshake_timeout": "500ms"}) as hub:
+    async with serving(sqlite_url, auth=AUTH, socketio={"handshake_timeout": "3s"}) as hub:
         with caplog.at_level(logging.DEBUG):
             environment = {"HUB_TEST_BY": by, "HUB_TEST_USER": "hand"}
             token = {"HUB_TEST_TOKEN": f"{CANARY}-operator"}
