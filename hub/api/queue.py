@@ -25,7 +25,7 @@ from hub.api.services import ApiServices
 from hub.api.shapes import Enqueued as EnqueuedShape
 from hub.api.shapes import EnqueuedMany, JobDetail, JobPage, JobState
 from hub.api.views import history_view, job_view
-from hub.errors import TransactionConflict
+from hub.errors import AlreadyExists, TransactionConflict
 from hub.model import BoundJob, Enqueued, NewJob, Status
 from hub.telemetry import get_logger
 
@@ -109,15 +109,20 @@ class Queue:
         201 `{id}` for one, `{ids}` for a list, which is enqueued whole or not at all; 200 and the known id for a
         repeated dedupe key of one. 409 for an id that is taken.
         """
-        services = self._services
-        value = await read_json(request, services.configuration.http)
-        await services.intake.admit(request.content_length or 0)
+        value = await read_json(request, self._services.configuration.http)
+        await self._services.intake.admit(request.content_length or 0)
+        try:
+            return await self._create(value, caller)
+        except AlreadyExists as error:  # the database's own words name its constraint
+            raise HttpFault(409, error.code, "id: another job has it", field="id") from error
+
+    async def _create(self, value: Any, caller: Caller) -> web.Response:
         if isinstance(value, list):
             jobs = [self._job(one, caller, f"[{index}]") for index, one in enumerate(_few(value))]
             answers = await self._enqueue(jobs)
             _audit.info("enqueued", actor=caller.name, jobs=len(answers))
             return json_answer({"ids": [answer.id for answer in answers]}, 201)
-        answer = await services.commit.enqueue(self._job(value, caller))
+        answer = await self._services.commit.enqueue(self._job(value, caller))
         if answer.duplicate:
             return json_answer({"id": answer.id, "duplicate": True})
         _audit.info("enqueued", actor=caller.name, job=answer.id)

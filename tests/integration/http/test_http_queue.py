@@ -47,7 +47,7 @@ async def test_a_list_goes_in_whole_or_not_at_all(serve: Serve) -> None:
         bad = await hub.post("/api/queue", [{"handler": "seen"}, {"handler": "seen", "priority": "high"}])
         assert (bad.status, bad.problem()["field"]) == (422, "[1].priority")
         taken = await hub.post("/api/queue", [{"handler": "seen"}, {"handler": "seen", "id": ids[0]}])
-        assert (taken.status, taken.problem()["code"]) == (409, "already-exists")
+        assert (taken.status, taken.problem()["code"], taken.problem()["field"]) == (409, "already-exists", "id")
         assert (await hub.post("/api/queue", [])).json() == {"ids": []}
         assert await hub.rows() == 3
 
