@@ -53,6 +53,8 @@ def message_of(job: Job) -> Message:
         topic=job.topic or "",
         method=job.method,
         key=key if isinstance(key := metadata.get("key"), str) else None,
+        partition=partition if isinstance(partition := metadata.get("partition"), int) else None,
+        offset=offset if isinstance(offset := metadata.get("offset"), int) else None,
         headers={str(name): str(value) for name, value in job.headers.items()},
         content_type=job.content_type,
     )

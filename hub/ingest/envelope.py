@@ -21,6 +21,7 @@ VALUE_LIMIT: Final = 2048
 TOTAL_LIMIT: Final = 16 * 1024
 KEY_LIMIT: Final = 4096
 CLOUD_EVENT: Final = "application/cloudevents+json"
+_VERSION: Final = "specversion"
 
 # "x-hub-signature-256", "x-api-key", "proxy-authorization", "x-gitlab-token"; but neither "idempotency-key" nor "key".
 _SECRET: Final = re.compile(
@@ -49,12 +50,19 @@ def traceparent(headers: Mapping[str, str]) -> str | None:
     return f"{version}-{trace}-{span}-{flags}"
 
 
-def event_id(headers: Mapping[str, str], content_type: str | None, value: Any) -> str | None:
-    """A CloudEvent's source and id as one text (a source is a URI and holds no space); None for other messages."""
+def event_id(headers: Mapping[str, str], content_type: str | None, value: Any, protocol: str = "") -> str | None:
+    """A CloudEvent's source and id as one text (a source is a URI and holds no space); None for other messages.
+
+    MQTT 5 carries an event's attributes as user properties by their bare names, and 3.1.1 names no content type: there
+    `specversion` tells an event from what merely has an id and a source.
+    """
+    mqtt = protocol == "mqtt"
     for prefix in ("ce-", "ce_") if headers else ():
         if headers.get(f"{prefix}id") and headers.get(f"{prefix}source"):
             return f"{headers[f'{prefix}source']} {headers[f'{prefix}id']}"
-    if content_type is not None and media_type(content_type) == CLOUD_EVENT and isinstance(value, dict):
+    if mqtt and headers.get(_VERSION) and headers.get("id") and headers.get("source"):
+        return f"{headers['source']} {headers['id']}"
+    if isinstance(value, dict) and (media_type(content_type) == CLOUD_EVENT or (mqtt and value.get(_VERSION))):
         source, identity = value.get("source"), value.get("id")
         if isinstance(source, str) and isinstance(identity, str) and source and identity:
             return f"{source} {identity}"

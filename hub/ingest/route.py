@@ -205,7 +205,9 @@ class Route:
         if self._dedupe is not None and (key := self._dedupe.key(received.view)) is not None:
             return key
         message = received.message
-        key = message.delivery or event_id(received.headers, message.content_type, received.decoded.value)
+        key = message.delivery or event_id(
+            received.headers, message.content_type, received.decoded.value, message.protocol
+        )
         key = key or received.headers.get(IDEMPOTENCY_HEADER)
         return fit_key(key) if key else None
 

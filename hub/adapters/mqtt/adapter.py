@@ -221,6 +221,7 @@ class MqttAdapter:
             protocol="mqtt",
             body=arrived.body,
             topic=arrived.topic,
+            method="receive",
             headers=arrived.headers,
             content_type=arrived.content_type,
         )

@@ -86,6 +86,9 @@ async def redriven(bench: Bench, broker: Broker, filter: str, row: Any, *, mends
     (child,) = json.loads(done["result"])["jobs"]
     made = await bench.wait(child)
     assert (made["status"], made["result"]) == ("completed", "7")
+    [metadata] = [one["metadata"] for one in await bench.came_in() if one["id"] == child]
+    for name in ("topic", "key", "partition", "offset"):
+        assert metadata.get(name) == row["metadata"].get(name), name
 
 
 # --- Kafka -----------------------------------------------------------------------------------------------------------

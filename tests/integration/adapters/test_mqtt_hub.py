@@ -219,6 +219,7 @@ async def test_wildcards_lead_to_handlers_and_headers_to_rows(
     assert json.loads(first["payload"]) == {"n": 70, "machine": "press"}
     assert (first["source"], first["dedupekey"], first["metadata"]["headers"]) == ("temperature", "a1", {"id": "a1"})
     assert (second["source"], second["payload"], second["contenttype"]) == ("rest", "open", "text/plain")
+    assert (first["protocol"], first["direction"], first["method"]) == ("mqtt", "inbound", "receive")
 
 
 @pytest.mark.parametrize(

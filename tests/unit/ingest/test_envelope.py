@@ -68,6 +68,15 @@ def test_a_cloud_event_is_known_by_source_and_id() -> None:
     assert event_id({"ce-id": "7"}, None, None) is None
 
 
+def test_a_cloud_event_by_mqtt_is_known_by_its_specversion() -> None:
+    binary = {"specversion": "1.0", "id": "7", "source": "/press"}
+    structured = {**binary, "type": "pressed"}
+    assert event_id(binary, "application/json", {"n": 1}, "mqtt") == "/press 7"
+    assert event_id({}, None, structured, "mqtt") == "/press 7"
+    assert event_id({"id": "7", "source": "/press"}, None, {"id": "7", "source": "/press"}, "mqtt") is None
+    assert event_id(binary, "application/json", structured, "kafka") is None
+
+
 def test_headers_are_bounded() -> None:
     many = {f"x-{number}": "v" * 5000 for number in range(1000)}
     text = metadata_text(headers=many)
