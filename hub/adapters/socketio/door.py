@@ -48,9 +48,17 @@ class Door:
     def mount(self, application: web.Application) -> None:
         """Add the addresses: clients ask with a slash at the end."""
         path = self._settings.path.rstrip("/")
-        for address in dict.fromkeys((path or "/", f"{path}/")):
+        addresses = frozenset((path or "/", f"{path}/"))
+        for address in addresses:
             application.router.add_route("GET", address, self._guarded(self._get))
             application.router.add_route("POST", address, self._guarded(self._post))
+
+        async def lend_credentials(request: web.Request, answer: web.StreamResponse) -> None:
+            """Pages that the port lists may send cookies: by these a proxy keeps a session at its instance."""
+            if request.path in addresses and "Access-Control-Allow-Origin" in answer.headers:
+                answer.headers["Access-Control-Allow-Credentials"] = "true"
+
+        application.on_response_prepare.append(lend_credentials)
 
     def _guarded(
         self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]

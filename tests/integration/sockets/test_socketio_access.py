@@ -91,10 +91,12 @@ async def test_pages_of_other_origins_are_listed_or_refused(hub: Rig) -> None:
         async with made.get(url, headers={"Origin": PAGE}) as answer:
             assert answer.status == 200
             assert answer.headers["Access-Control-Allow-Origin"] == PAGE
+            assert answer.headers["Access-Control-Allow-Credentials"] == "true"
         asking = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
         async with made.options(url, headers={"Origin": PAGE, **asking}) as answer:
             assert answer.status == 204
             assert "authorization" in answer.headers["Access-Control-Allow-Headers"].lower()
+            assert answer.headers["Access-Control-Allow-Credentials"] == "true"
         async with made.get(url, headers=evil) as answer:
             assert answer.status == 403
             assert "Access-Control-Allow-Origin" not in answer.headers
