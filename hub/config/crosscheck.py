@@ -15,6 +15,7 @@ from typing import Any
 from hub.adapters.http.signatures import SCHEMES
 from hub.config.entry import Entry
 from hub.config.faults import Fault, Invalid, Path, did_you_mean, path_text, quoted
+from hub.config.needs import missing_settings, unfit_target
 from hub.config.sections.routes import SIGNATURE_SCHEMES
 from hub.config.topics import ALERTS_TOPIC, filter_fault, name_fault
 from hub.config.values import seconds
@@ -142,6 +143,7 @@ def _work(entry: Entry, root: Entry) -> Iterator[Fault]:
     yield from _known(entry, "queue", "queue", {*queues, DEFAULT_QUEUE})
     if entry.text("handler") in _SENDERS:
         yield from _known(entry.inner("with"), "to", "adapter or destination", _places(root))
+        yield from unfit_target(entry, root)
         yield from _sent_to(entry.inner("with"), entry.inner("with").text("to"), root)
 
 
@@ -163,8 +165,7 @@ def _route(route: Entry, root: Entry) -> Iterator[Fault]:
         yield route.fault("handler", "required, but missing", 'name a handler, or set "drop" to true')
     if handler and drop:
         yield route.fault("drop", "a route that drops has no handler", "leave one of them out")
-    if route.text("handler") == "publish" and "to" not in route.inner("with").value:
-        yield route.fault("with", "the handler publish needs a place to send to", '"with": {"to": "NAME"}')
+    yield from missing_settings(route)
     kind = _type_of(route, root)
     if kind in _TOPIC_NEEDED and "topic" not in route.value:
         yield route.fault("topic", f"required for an adapter of type {kind}, but missing")

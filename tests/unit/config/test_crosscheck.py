@@ -82,6 +82,27 @@ def test_the_example_of_the_documentation_is_sound(full: dict[str, Any], secrets
             '"with": {"to": "NAME"}',
         ),
         (
+            ("routes", 3, "with", "to"),
+            "web",
+            "routes[3].with.to",
+            '"web" takes requests in and sends nothing',
+            "name a destination",
+        ),
+        (
+            ("routes", 2, "with"),
+            {},
+            "routes[2].with",
+            "the handler sql.execute needs a statement",
+            '"with": {"statement": "INSERT INTO …"}',
+        ),
+        (
+            ("routes", 3, "handler"),
+            "http.request",
+            "routes[3].with.to",
+            '"erp" is an adapter; requests go to a destination',
+            "or use publish",
+        ),
+        (
             ("destinations", "web"),
             {"url": "https://crm.example"},
             "destinations.web",
