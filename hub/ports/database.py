@@ -164,6 +164,11 @@ class Database(Runner, Protocol):
         """Whether it takes a Bulk: whether there is a quicker way to insert many rows than a statement."""
         ...
 
+    @property
+    def writes_abreast(self) -> bool:
+        """Whether transactions that write run beside one another, and not one after the other."""
+        ...
+
     async def run_behind(self, guard: Call, *work: Call | Bulk) -> list[Row] | None:
         """Run `guard` and, if it answers a row, the rest in their order, all in one transaction; the rows of the last
         Call. None: it answered none, and nothing was done. Raises as `run` does."""

@@ -21,8 +21,8 @@ from hub.queue.attempt import Attempt, Stop
 from hub.queue.drive import Drive
 from hub.queue.ending import Recorded, describe
 from hub.queue.executor import Executor
+from hub.queue.flushes import Ended
 from hub.queue.joint import Joint, OtherEnd
-from hub.queue.settler import Ended
 from hub.transitions import Completed, Failed
 
 _log = logging.getLogger("hub.queue")

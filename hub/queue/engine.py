@@ -7,6 +7,7 @@ ended is written before they are gone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 import msgspec
 
@@ -32,6 +33,10 @@ from hub.queue.store import Store
 from hub.queue.upkeep import Upkeep, UpkeepSettings
 from hub.queue.worker import PoolSettings, WorkerPool
 from hub.telemetry.metrics import Metrics
+
+ABREAST: Final = 3
+"""Flushes of completions that write more than their jobs, in flight at once: such a flush is five trips, in which the
+server and this process take turns. Steps of workflows with 1, 2, 3, 4: 13.5k, 17.5k, 18.2k, 17.6k a second."""
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +85,8 @@ class Engine:
         self.limits = self._limits(settings, owner, clock, shared)
         admission = Admission(clock, lease, locks, self.limits)
         self.commit = GroupCommit(self.store, self.woken)
-        self.settler = Settler(self.store, self._held, clock, metrics, self._woken_here, self.woken, admission)
+        abreast = ABREAST if database.writes_abreast else 1
+        self.settler = Settler(self.store, self._held, clock, metrics, self._woken_here, self.woken, admission, abreast)
         executor = Executor(registry, self.store, self.settler, database, clock, settings.executor)
         grouping = Grouping(executor, self.store, self.settler, self._held, database, clock)
         self.pool = WorkerPool(
@@ -97,6 +103,7 @@ class Engine:
             return
         self.heartbeat.start()
         await self._database.listen("hub_jobs", self.upkeep.heard_job)
+        await self._database.listen("hub_ready", self.upkeep.heard_elsewhere)
         await self._database.listen("hub_cancel", self.upkeep.heard_cancel)
         if self._channels is not None:
             self._channels.listen("hub_jobs", self.upkeep.heard_elsewhere, self.pool.wake_all)
@@ -143,6 +150,14 @@ class Engine:
             for queue in queues:
                 self._channels.publish("hub_jobs", queue)
         self._woken_here(queues)
+
+    def ready(self, queues: Iterable[str]) -> None:
+        """The same of rows that may run at once, all of them: nobody needs to look for what has been given a time."""
+        queues = list(queues)
+        if self._channels is not None:
+            for queue in queues:
+                self._channels.publish("hub_jobs", queue)
+        self.pool.wake(queues)
 
     def _woken_here(self, queues: Iterable[str]) -> None:
         queues = list(queues)

@@ -16,7 +16,8 @@ from hub.ports import JobTransaction
 from hub.queue.attempt import Attempt
 from hub.queue.ending import Recorded, describe
 from hub.queue.executor import Executor
-from hub.queue.settler import Ended, Settler
+from hub.queue.flushes import Ended
+from hub.queue.settler import Settler
 from hub.queue.store import Store
 from hub.transitions import Failed
 

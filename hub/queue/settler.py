@@ -1,7 +1,8 @@
 """Group commit of ends: whatever ended while the last flush was in flight goes with the next.
 
-Invariant: one flush at a time, in order, so that the ends of one ordering key commit in order. A settlement leaves the
-buffer only when it is written or known to be lost; while the database is away it waits.
+Invariant: the ends of one ordering key commit in order, as they go through one flush at a time. Completions that write
+more than their jobs, and have no key, take several trips a flush: some of those are in flight at once. A settlement
+leaves the buffer only when it is written or known to be lost; while the database is away it waits.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from hub.errors import AlreadyExists, DatabaseUnavailable, HubError, Rejected, T
 from hub.model import FINAL, BoundJob, Failure, Settlement, Status
 from hub.queue.admission import Admission
 from hub.queue.attempt import Attempt, Completer, Held
+from hub.queue.flushes import Ended, Flushes
 from hub.queue.store import Store
 from hub.telemetry.metrics import Metrics, Run
 
@@ -22,12 +24,10 @@ _log = logging.getLogger("hub.queue")
 
 _WORDS = [status.word for status in Status]
 
-Ended = tuple[Attempt, Settlement]
-
 
 class Settler:
     """`put` ends of attempts; `backlog` tells how many wait. `wake` is told what this process may claim now, `announce`
-    which queues got rows that every instance may claim."""
+    which queues got rows that every instance may claim. `abreast`: how many flushes of completers may be in flight."""
 
     def __init__(
         self,
@@ -38,17 +38,18 @@ class Settler:
         wake: Callable[[Iterable[str]], None],
         announce: Callable[[Iterable[str]], None] | None = None,
         admission: Admission | None = None,
+        abreast: int = 1,
     ) -> None:
         self._store = store
         self._held = held
         self._clock = clock
         self._metrics = metrics
         self._wake = wake
-        self._buffer: list[Ended] = []
+        self._ends = Flushes("settler", self._flush, due=lambda: bool(self._keys or self._queues or self._parents))
+        self._completions = Flushes("settler of completions", self._flush, abreast)
         self._keys: set[str] = set()
         self._queues: set[str] = set()
         self._parents: set[str] = set()
-        self._task: asyncio.Task[None] | None = None
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._closed = False
         self._announce = announce or wake
@@ -58,7 +59,7 @@ class Settler:
 
     @property
     def backlog(self) -> int:
-        return len(self._buffer)
+        return len(self._ends) + len(self._completions)
 
     def put(self, attempt: Attempt, settlement: Settlement) -> None:
         """Write this end with the next flush."""
@@ -67,9 +68,9 @@ class Settler:
             self.drop(attempt)
             return
         attempt.unwritten = True
-        self._buffer.append((attempt, settlement))
-        if self._task is None:
-            self._start()
+        apart = attempt.completer is not None and settlement.statusid == Status.COMPLETED
+        flushes = self._completions if apart and attempt.claim.orderingkey is None else self._ends
+        flushes.put((attempt, settlement))
 
     def written(self, attempt: Attempt) -> asyncio.Future[None] | None:
         """A future that is done once the end of `attempt` is written or lost; None if it is already."""
@@ -116,12 +117,12 @@ class Settler:
         """Wait until everything put so far is written; at most `patience` seconds, as the database may be away."""
         try:
             async with asyncio.timeout(patience):
-                while self._task is not None:
-                    await asyncio.wait([self._task])
+                while under_way := [*self._ends.under_way, *self._completions.under_way]:
+                    await asyncio.wait(under_way)
         except TimeoutError:
             _log.error("%d ended jobs could not be written; their leases will expire", len(self._held))
-            if self._task is not None:
-                self._task.cancel()
+            for task in (*self._ends.under_way, *self._completions.under_way):
+                task.cancel()
 
     def open(self) -> None:
         """Write again, after `close`."""
@@ -140,25 +141,16 @@ class Settler:
             self._parents.add(claim.id)
 
     def _start_to_pass_on(self) -> None:
-        if (self._queues or self._keys or self._parents) and self._task is None:
-            self._start()
-
-    def _start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._flush_all(), name="settler")
-
-    async def _flush_all(self) -> None:
-        try:
-            await asyncio.sleep(0)  # whatever ends in this turn of the loop joins
-            while self._buffer or self._keys or self._queues or self._parents:
-                batch, self._buffer = self._buffer, []
-                if batch:
-                    await self._flush(batch)
-                    self._wake(())  # claiming waits while too many ends do
-                await self._pass_on(batch)
-        finally:
-            self._task = None
+        if self._queues or self._keys or self._parents:
+            self._ends.start()
 
     async def _flush(self, batch: list[Ended]) -> None:
+        if batch:
+            await self._write(batch)
+            self._wake(())  # claiming waits while too many ends do
+        await self._pass_on(batch)
+
+    async def _write(self, batch: list[Ended]) -> None:
         if self._admission is not None:
             again = any(settlement.statusid not in FINAL for _, settlement in batch)
             self._admission.ended([attempt for attempt, _ in batch], soon=again)

@@ -21,9 +21,9 @@ from hub.ports import Database, JobScope, JobShare, JobTransaction
 from hub.queue.attempt import Attempt
 from hub.queue.ending import Recorded, Rerun, describe
 from hub.queue.executor import Executor
+from hub.queue.flushes import Ended
 from hub.queue.joint import Joint, OtherEnd
 from hub.queue.lane import Run
-from hub.queue.settler import Ended
 from hub.transitions import Completed, Failed
 
 _log = logging.getLogger("hub.queue")

@@ -53,6 +53,7 @@ class Workflows:
         clock: Clock,
         *,
         woken: Woken,
+        ready: Woken | None = None,
         cancel: Cancel | None = None,
     ) -> None:
         self._database = database
@@ -61,7 +62,7 @@ class Workflows:
         self._woken = woken
         self._cancel: Cancel = cancel or store.cancel
         self.catalog = catalog
-        self.progress = Progress(database, store, woken)
+        self.progress = Progress(database, store, woken, ready or woken)
         self.change = Change(database, store, self.progress, catalog, woken)
 
     # --- start ------------------------------------------------------------------------------------------------------

@@ -89,13 +89,36 @@ class Next(msgspec.Struct, frozen=True):
     ready: list[Step]
 
 
-class Progress:
-    """`complete` is what the settler writes the ends of steps with, `advance` is for a step's own transaction."""
+class Begun(msgspec.Struct, frozen=True):
+    """The queues that steps have begun in; `timed`: one of them is to wait for a time."""
 
-    def __init__(self, database: Database, store: Store, woken: Callable[[Iterable[str]], None]) -> None:
+    queues: set[str]
+    timed: bool
+
+    @classmethod
+    def of(cls, jobs: Iterable[NewJob]) -> Begun:
+        queues, timed = set(), False
+        for job in jobs:
+            queues.add(job.queue or "")
+            timed = timed or job.delay is not None or job.scheduledat is not None
+        return cls(queues, timed)
+
+
+class Progress:
+    """`complete` is what the settler writes the ends of steps with, `advance` is for a step's own transaction. `woken`
+    is told which queues got steps that wait for their time, `ready` which got none but such as may run at once."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: Store,
+        woken: Callable[[Iterable[str]], None],
+        ready: Callable[[Iterable[str]], None],
+    ) -> None:
         self._database = database
         self._store = store
         self._woken = woken
+        self._ready = ready
         self._definitions: dict[str, Definition] = {}
         self._decided: dict[tuple[str | None, str, str, tuple[str, ...]], Next] = {}
         self._lock = self.statement("lock")
@@ -120,21 +143,22 @@ class Progress:
         while ended:
             transaction = self._database.begin_job(f"the ends of {len(ended)} steps")
             try:
-                done, queues = await self._complete_in(transaction, ended)
+                done, begun = await self._complete_in(transaction, ended)
             except BaseException:
                 await transaction.rollback()
                 raise
             if done is not None:
-                if queues:
-                    self._woken(queues)
+                if begun.queues:
+                    self._woken(begun.queues | {""}) if begun.timed else self._ready(begun.queues)
                 return done
             ended.pop()  # its fence was lost, and with it the commit
         return set()
 
     async def _complete_in(
         self, transaction: JobTransaction, ended: list[tuple[Claim, Settlement]]
-    ) -> tuple[set[str] | None, set[str]]:
-        """The last one's completion carries the COMMIT; None if its fence was lost."""
+    ) -> tuple[set[str] | None, Begun]:
+        """The ids for which the fence held, and what began. The last one's completion carries the COMMIT; None if its
+        fence was lost."""
         *others, (_, last) = ended
         done = {last.id}
         ends = {s.id: end for claim, s in ended if (end := finished(claim, s.result, s.duration)) is not None}
@@ -149,12 +173,12 @@ class Progress:
             )
             done |= {row[0] for row in found}
         jobs = await self._advance(transaction, held, [end for id, end in ends.items() if id in done])
-        queues = {job.queue or "" for job in jobs}
+        begun = Begun.of(jobs)
         if jobs:  # other instances are told by the commit itself
-            await transaction.run(self._enqueue, [rows.job_row(job) for job in jobs], queues=sorted(queues))
-        if not await self._store.complete_in(transaction, last):
-            return None, set()
-        return done, queues
+            channel = "hub_jobs" if begun.timed else "hub_ready"
+            job_rows = [rows.job_row(job) for job in jobs]
+            await transaction.run(self._enqueue, job_rows, queues=sorted(begun.queues), channel=channel)
+        return (done if await self._store.complete_in(transaction, last) else None), begun
 
     # --- in a transaction ---------------------------------------------------------------------------------------------
 

@@ -35,6 +35,7 @@ class MysqlDatabase:
     """See hub.ports.Database."""
 
     dialect = "mysql"
+    writes_abreast = True
     loads = False  # a batch in one statement is as quick as it gets
 
     def __init__(self, address: Address, settings: DatabaseSettings, clock: Clock) -> None:

@@ -35,6 +35,7 @@ class PostgresDatabase:
     """See hub.ports.Database."""
 
     dialect = "postgresql"
+    writes_abreast = True
     loads = True
 
     def __init__(self, address: Address, settings: DatabaseSettings, clock: Clock) -> None:

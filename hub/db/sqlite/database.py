@@ -34,6 +34,7 @@ class SqliteDatabase:
     """See hub.ports.Database. Past `settings.transaction_timeout` a job's transaction is undone, as all others wait."""
 
     dialect = "sqlite"
+    writes_abreast = False  # one writer at a time
     loads = False  # a batch in one statement is as quick as it gets
 
     def __init__(self, address: Address, settings: DatabaseSettings) -> None:

@@ -1,6 +1,6 @@
 -- columns: id, handler, payload, queue, priority, maxretries, scheduledat, delay, metadata, timeout, traceparent
 -- The jobs of steps that begin: what all of them have alike is here, and they have no key that could be taken. Wakes the
--- workers of :queues.
+-- workers of :queues; those who hear "hub_jobs" also look what has been given a time, "hub_ready" says that nothing was.
 WITH fresh AS (
     INSERT INTO queue_jobs (id, handler, payload, queue, priority, maxretries, scheduledat, metadata, timeout, traceparent,
                             method, statusid)
@@ -11,4 +11,4 @@ WITH fresh AS (
            CASE WHEN scheduledat IS NULL AND delay IS NULL THEN 0 ELSE 7 END
     FROM unnest(:rows::hub_step_job[])
 )
-SELECT pg_notify('hub_jobs', q) FROM unnest(:queues::text[]) AS v (q)
+SELECT pg_notify(:channel::text, q) FROM unnest(:queues::text[]) AS v (q)
