@@ -16,6 +16,7 @@ from hub.adapters.http.signatures import SCHEMES
 from hub.config.entry import Entry
 from hub.config.faults import Fault, Invalid, Path, did_you_mean, path_text, quoted
 from hub.config.needs import missing_settings, unfit_target
+from hub.config.paths import shared_paths
 from hub.config.sections.routes import SIGNATURE_SCHEMES
 from hub.config.topics import ALERTS_TOPIC, filter_fault, name_fault
 from hub.config.values import seconds
@@ -32,6 +33,7 @@ def crosscheck(document: Mapping[str, Any]) -> Iterator[Fault]:
     yield from _cache(root)
     yield from _limits(root)
     yield from _names(root)
+    yield from shared_paths(root)
     for route in root.items("routes"):
         yield from _route(route, root)
         yield from _signature(route, root)

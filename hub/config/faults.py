@@ -48,7 +48,8 @@ class Invalid(ValueError):
     """Raised by a validator of a field: what is wrong with the value, and what to write instead."""
 
     def __init__(self, message: str, suggestion: str | None = None) -> None:
-        super().__init__(message)
+        # A message may quote half a character of the file ("\ud800"), which no output takes.
+        super().__init__(message.encode("utf-8", "backslashreplace").decode())
         self.suggestion = suggestion
 
 

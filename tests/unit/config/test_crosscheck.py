@@ -103,6 +103,13 @@ def test_the_example_of_the_documentation_is_sound(full: dict[str, Any], secrets
             "or use publish",
         ),
         (
+            ("adapters", "other"),
+            {"type": "socketio", "path": "/signalr/"},
+            "adapters.other.path",
+            '"/signalr" is the path of live too',
+            "give each its own",
+        ),
+        (
             ("destinations", "web"),
             {"url": "https://crm.example"},
             "destinations.web",

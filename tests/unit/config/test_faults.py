@@ -31,6 +31,12 @@ def test_unknown_keys(faults: Any, document: dict[str, Any], path: str, suggesti
     assert (found[path].message, found[path].suggestion) == ("unknown key", suggestion)
 
 
+def test_half_a_character_is_told_as_it_is_written(faults: Any) -> None:
+    route = {"name": "a", "from": "web", "handler": "h", "filter": "\ud800"}
+    found = faults({"adapters": {"web": {"type": "http"}}, "routes": [route]})
+    assert "\\ud800" in found["routes[0].filter"].message
+
+
 @pytest.mark.parametrize("key", ["from_", "schema_", "with_"])
 def test_the_names_in_python_are_no_keys(faults: Any, full: dict[str, Any], key: str) -> None:
     full["routes"][0][key] = {}
