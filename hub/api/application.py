@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from hub import console
 from hub.adapters.http.answers import problem, problem_of, problem_of_aiohttp
 from hub.adapters.http.webhook import PATH, Webhooks, WebhookSettings
 from hub.api.about import About
@@ -24,6 +25,7 @@ from hub.api.endpoint import Endpoint
 from hub.api.histories import Histories
 from hub.api.jobs import Jobs
 from hub.api.origin import OriginGuard
+from hub.api.pages import page_endpoints
 from hub.api.queue import Queue
 from hub.api.resource_jobs import ResourceJobs
 from hub.api.services import ApiServices
@@ -72,6 +74,7 @@ def endpoints(services: ApiServices, *, webhooks: bool = True, api: bool = True)
             found += Jobs(services, services.jobs, services.schedules).endpoints()
         if services.workflows is not None:
             found += WorkflowRoutes(services, services.workflows).endpoints()
+        found += page_endpoints(console.PACKAGE, console.FILES, "the console", tag="hub")
         found += Docs(services, found).endpoints()
     return found
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from importlib.resources import files
 from typing import Any, Final
 
 from aiohttp import web
@@ -16,8 +15,9 @@ from aiohttp import web
 from hub.adapters.http.answers import json_answer
 from hub.api.access import Caller, Role
 from hub.api.asyncapi import asyncapi
-from hub.api.endpoint import Endpoint, Text
+from hub.api.endpoint import Endpoint
 from hub.api.openapi import openapi
+from hub.api.pages import HEADERS, page_endpoints
 from hub.api.services import ApiServices
 from hub.config import Configuration
 
@@ -29,16 +29,6 @@ FILES: Final = {
     "/docs/elements.js": ("elements.js", "text/javascript"),
     "/docs/schema.js": ("schema.js", "text/javascript"),
     "/docs/send.js": ("send.js", "text/javascript"),
-}
-_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
-    "trusted-types 'none'",
-    "Cache-Control": "no-cache",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
 }
 _TAG: Final = "hub"
 
@@ -58,9 +48,7 @@ class Docs:
         yield Endpoint("GET", "/openapi.json", Role.VIEWER, self.openapi, tag=_TAG, answers=document)
         yield Endpoint("GET", "/asyncapi.json", Role.VIEWER, self.asyncapi, tag=_TAG, answers=document)
         yield Endpoint("GET", HOME, Role.ANYONE, _home, tag=_TAG, answers={302: None})
-        for path, (name, media) in FILES.items():
-            # The page must be there before it can be given a token; there is nothing in it to hide.
-            yield Endpoint("GET", path, Role.ANYONE, _file(name, media), tag=_TAG, answers={200: Text(media)})
+        yield from page_endpoints("hub.api", FILES, "the interactive documentation", _TAG)
 
     async def openapi(self, request: web.Request, caller: Caller) -> web.Response:
         """Describe the API, by OpenAPI 3.1."""
@@ -87,14 +75,4 @@ class _Kept:
 
 async def _home(request: web.Request, caller: Caller) -> web.Response:
     """Lead to the interactive documentation."""
-    return web.Response(status=302, headers={**_HEADERS, "Location": "/docs"})
-
-
-def _file(name: str, media: str) -> Any:
-    body = files("hub.api").joinpath("static", name).read_bytes()
-
-    async def answer(request: web.Request, caller: Caller) -> web.Response:
-        return web.Response(body=body, content_type=media, charset="utf-8", headers=_HEADERS)
-
-    answer.__doc__ = f"A file of the interactive documentation: {name}."
-    return answer
+    return web.Response(status=302, headers={**HEADERS, "Location": "/docs"})

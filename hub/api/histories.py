@@ -48,4 +48,5 @@ class Histories:
 
     async def statistics(self, request: web.Request, caller: Caller) -> web.Response:
         """Count what waits in each queue, and how its handlers fare."""
-        return json_answer(await self._records.statistics())
+        found = await self._records.statistics()
+        return json_answer({**found, "dead": await self._records.count_dead()})

@@ -21,6 +21,7 @@ from hub.api.parameters import LIMIT, names
 from hub.api.payloads import convert, read_json
 from hub.api.query import Query, identifier, invalid
 from hub.api.services import ApiServices
+from hub.api.shapes import JobAccepted
 from hub.api.shapes_of_jobs import (
     JobKind,
     JobWord,
@@ -107,6 +108,7 @@ class Jobs:
         yield Endpoint("DELETE", "/jobs/{id}", Role.OPERATOR, self.delete, tag=_TAG, answers={204: None})
         yield Endpoint("PATCH", "/jobs/{id}/pause", Role.OPERATOR, self.pause, **_ONE)
         yield Endpoint("PATCH", "/jobs/{id}/resume", Role.OPERATOR, self.resume, **_ONE)
+        yield Endpoint("POST", "/jobs/{id}/run", Role.OPERATOR, self.run, tag=_TAG, answers={202: JobAccepted})
 
     async def page(self, request: web.Request, caller: Caller) -> web.Response:
         """List scheduled and interval jobs, the newest first."""
@@ -184,6 +186,18 @@ class Jobs:
         self._services.schedules_changed()
         _audit.info("job resumed", actor=caller.name, job=job_id)
         return json_answer(await self._shown(job_id, caller))
+
+    async def run(self, request: web.Request, caller: Caller) -> web.Response:
+        """Run a job once more now, also one that is paused.
+
+        202 `{job_id}`: what was queued. Its times and its count stay as they are.
+        """
+        job_id, services = identifier(request), self._services
+        await services.intake.admit(0)
+        made, queue = await self._control.run(job_id, actor=caller.name)
+        services.woken([queue])
+        _audit.info("job run", actor=caller.name, job=job_id, made=made)
+        return json_answer({"job_id": made}, 202, {"Location": f"/api/queue/{made}"})
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 

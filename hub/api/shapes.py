@@ -170,8 +170,11 @@ class HandlerStatistics(TypedDict):
 
 
 class Statistics(TypedDict):
+    """`dead`: how many dead letters there are; the count ends at 100,000."""
+
     queues: dict[str, QueueStatistics]
     handlers: dict[str, HandlerStatistics]
+    dead: int
 
 
 class ResourceJob(TypedDict):

@@ -49,8 +49,8 @@ function layOut(api) {
   const sections = [];
   const index = [];
   for (const group of groups.values()) {
-    // The page's own files, and the way to it, are no operations that anybody would try.
-    const items = group.items.filter(([path]) => path !== "/" && !path.startsWith("/docs"));
+    // The files of pages, and the way to this one, are no operations that anybody would try.
+    const items = group.items.filter(([path]) => path !== "/" && !/^\/(docs|console)\b/.test(path));
     if (!items.length) continue;
     sections.push(make("section", {}, make("h2", {}, group.name), make("p", { class: "quiet" }, group.description ?? ""), items.map((item) => card(api, ...item))));
     index.push(make("h3", {}, group.name), make("ul", {}, items.map((item) => entry(...item))));

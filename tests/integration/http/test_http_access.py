@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from hub import console
 from hub.adapters.http.webhook import PATH
 from hub.api import docs
 from hub.api.access import Role
@@ -14,7 +15,7 @@ from hub.api.application import build_application, endpoints
 from hub.api.server import CannotListen, HttpServer, ServerSettings
 from tests.integration.http.rig import Serve
 
-OPEN = {"/health", "/api/health", "/ready", docs.HOME, *docs.FILES}
+OPEN = {"/health", "/api/health", "/ready", docs.HOME, *docs.FILES, *console.FILES}
 
 
 def digest(token: str) -> str:

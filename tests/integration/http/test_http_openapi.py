@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
-from hub import Job, handler
+from hub import Job, console, handler
 from hub.api import docs, shapes
 from hub.api.application import endpoints
 from hub.model import Status
@@ -26,6 +26,7 @@ from tests.integration.http.rig import Serve
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TOKENS = {"viewer": "t-viewer", "operator": "t-operator", "admin": "t-admin"}
+OPEN = {*docs.FILES, *console.FILES, docs.HOME, "/health", "/api/health", "/ready"}
 QUEUED = ("/api/queue", 200)
 ORDER = {
     "type": "object",
@@ -219,7 +220,7 @@ async def test_every_refusal_is_what_the_document_says(url: str, tmp_path: Path)
         async with Described(hub.url, TOKENS["admin"]) as nobody:
             nobody.session.headers.pop("Authorization")
             for one in table:
-                if one.path in docs.FILES or one.path in (docs.HOME, "/health", "/api/health", "/ready"):
+                if one.path in OPEN:
                     continue
                 await nobody.call(one.method, one.path.replace("{", "").replace("}", ""), 401)
         for one in table:
@@ -252,7 +253,7 @@ async def _about(hub: HubHarness, client: Described) -> None:
     for path in ("/health", "/api/health", "/ready", "/metrics", "/api/configuration", "/api/routes", "/api/adapters"):
         await client.call("GET", path, 200)
     await client.call("GET", docs.HOME, 302, allow_redirects=False)
-    for path in ("/openapi.json", "/asyncapi.json", *docs.FILES):
+    for path in ("/openapi.json", "/asyncapi.json", *docs.FILES, *console.FILES):
         await client.call("GET", path, 200)
 
 
@@ -329,6 +330,7 @@ async def _jobs(hub: HubHarness, client: Described) -> None:
     await client.call("PUT", f"/jobs/{job}", 200, json={"interval": "10m"})
     await client.call("PATCH", f"/jobs/{job}/pause", 200)
     await client.call("PATCH", f"/jobs/{job}/resume", 200)
+    await client.call("POST", f"/jobs/{job}/run", 202)
     await client.call("DELETE", f"/jobs/{job}", 204)
 
 
