@@ -80,3 +80,19 @@ async def test_a_branch_that_ends_after_another_has_failed_leaves_the_error_in_v
         assert (states(found)["b"], states(found)["join"]) == ("completed", "pending")
         assert (found["status"], found["error_message"]) == ("failed", "a: no such customer")
         assert found["completed_at"] == failed["completed_at"]
+
+
+async def test_the_first_error_stays_whatever_happens_to_a_failed_workflow(rig: RigMaker) -> None:
+    waits = Workflow("waits").step("a", branch).step("b", branch).step("approval", wait_for="approved")
+    async with rig(waits, roles=["api"]) as r:
+        workflow_id = await r.start("waits")
+        assert await r.workflows.change.fail(workflow_id, {"a": (Status.FAILED, "no such customer")})
+        assert await r.workflows.change.fail(workflow_id, {"b": (Status.FAILED, "no such order")})
+        assert (await summary(r, workflow_id))["error_message"] == "a: no such customer"
+        await r.workflows.signal(workflow_id, "approved")
+        assert (await summary(r, workflow_id))["error_message"] == "a: no such customer"
+        await r.workflows.cancel(workflow_id, actor="ada")
+        found = await summary(r, workflow_id)
+        assert (found["status"], found["error_message"]) == ("cancelled", "a: no such customer")
+        await r.workflows.resume(workflow_id, actor="ada")
+        assert (await summary(r, workflow_id))["error_message"] is None

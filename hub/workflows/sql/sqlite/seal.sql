@@ -1,8 +1,8 @@
 -- columns: workflow_id, version, status, context, progress, signals, error, ended, definition, digest
--- The last statement of whoever changes one execution: answers a row, or none if another has changed it (then the
--- transaction is undone). Plan: primary key.
+-- The last statement of whoever changes one execution: the first error stays until it goes on. Answers a row, or none if
+-- another has changed it (then the transaction is undone). Plan: primary key.
 UPDATE workflow_executions SET status = v.status, context = v.context, progress = v.progress, signals = v.signals,
-    error_message = v.error,
+    error_message = CASE WHEN v.status IN ('failed', 'cancelled') THEN COALESCE(error_message, v.error) END,
     completed_at = CASE WHEN NOT v.ended THEN NULL
                         ELSE COALESCE(completed_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')) END,
     started_at = COALESCE(started_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
