@@ -41,7 +41,7 @@ def parse(text: str, place: str) -> tuple[dict[str, Any] | None, list[Fault]]:
     if not text.strip():
         return None, [Fault(place, "the file is empty", _EMPTY)]
     try:
-        value = json.loads(text, object_pairs_hook=_Object, parse_constant=_no_constant)
+        value = json.loads(text, object_pairs_hook=_Object, parse_constant=_no_constant, parse_int=_whole)
     except json.JSONDecodeError as error:
         return None, [
             Fault(place, f"line {error.lineno}, column {error.colno}: {_lower(error.msg)}", _syntax_hint(error))
@@ -78,6 +78,13 @@ def _duplicates(value: object, path: Path) -> Iterator[Fault]:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"the file holds {name}, which is no JSON number")
+
+
+def _whole(digits: str) -> int:
+    try:
+        return int(digits)
+    except ValueError:  # in Python's words, which advise to lift its limit
+        raise ValueError(f"the file holds a number of {len(digits):,} digits") from None
 
 
 def _syntax_hint(error: json.JSONDecodeError) -> str | None:

@@ -81,6 +81,8 @@ class References:
         kind, name = match["kind"], match["name"]
         if kind is None:
             return "${"
+        if kind in _KINDS and not name:
+            raise Unresolved(f"{quoted(match[0])} names nothing", f'"${{{kind}:NAME}}"')
         if kind == "env":
             return self._variable(name)
         if kind == "file":

@@ -43,6 +43,12 @@ def test_an_unknown_kind(faults: Any) -> None:
     assert found["http.host"] == Fault("http.host", 'unknown kind of reference "${evn:A}"', 'did you mean "env"?')
 
 
+@pytest.mark.parametrize("kind", ["env", "file"])
+def test_a_reference_that_names_nothing(faults: Any, kind: str) -> None:
+    found = faults({"http": {"host": f"${{{kind}:}}"}}, {})
+    assert found["http.host"] == Fault("http.host", f'"${{{kind}:}}" names nothing', f'"${{{kind}:NAME}}"')
+
+
 def test_an_empty_secret_is_none(faults: Any) -> None:
     document = {"destinations": {"crm": {"url": "https://a.example", "secret": "${env:S}"}}}
     assert faults(document, {"S": ""})["destinations.crm.secret"].message == "must not be empty"
