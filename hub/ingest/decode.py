@@ -132,8 +132,10 @@ def _why_malformed(body: bytes, error: Exception) -> str:
         return "the body is empty; JSON was announced"
     if body[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in body[:4]:
         return "the body is UTF-16 or UTF-32; JSON travels as UTF-8"
-    if isinstance(error, UnicodeDecodeError):
-        return f"the body is not UTF-8 (byte {error.start})"
+    try:
+        body.decode()
+    except UnicodeDecodeError as first:  # what the parser says counts from the beginning of a text within the body
+        return f"the body is not UTF-8 (byte {first.start})"
     return f"the body is not JSON: {error}"
 
 
