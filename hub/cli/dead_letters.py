@@ -16,6 +16,7 @@ from rich.text import Text
 
 from hub.cli.session import Session, actor, opened
 from hub.cli.show import age, errors, first_line, output, print_json, progress, say, table
+from hub.errors import Rejected
 from hub.queue.records import LARGEST_PAGE, DeadFilter
 
 _BATCH = 200
@@ -91,7 +92,7 @@ async def _change_all(
     ids = await choice.found(session)
     # Ids were typed one by one; a filter may fit more than its author thinks.
     if ask and ids and not choice.ids:
-        typer.confirm(f"{verb} {_letters(len(ids))}?", abort=True, err=True)
+        _agreed(f"{verb} {_letters(len(ids))}?")
     changed = 0
     with progress(len(ids)) as bar:
         task = bar.add_task(verb, total=len(ids), jobs=0)
@@ -106,6 +107,17 @@ async def _change_all(
         say(f"{changed:,} {done}", f"({left:,} were no dead letters, or are not any more)" if left else "")
     if left and choice.ids:
         raise typer.Exit(1)
+
+
+def _agreed(question: str) -> None:
+    """Raises Abort for a no, Rejected where nobody is there to answer."""
+    try:
+        answer = typer.confirm(question, err=True)
+    except typer.Abort:
+        errors().print()  # the question still stands on this line
+        raise Rejected("nobody has answered: --yes does it without asking") from None
+    if not answer:
+        raise typer.Abort
 
 
 def show_page(letters: Sequence[dict[str, Any]], following: str | None) -> None:

@@ -51,6 +51,8 @@ async def create(
         return
     print(token)
     say("[dim]keep it now: it cannot be shown again[/]")
+    if not session.configuration.auth.enforced:
+        say('calls need no token yet: set "required": true under "auth" in the configuration')
 
 
 @command(app, "list", examples=["hub token list", "hub token list --json"])

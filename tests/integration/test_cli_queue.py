@@ -266,6 +266,10 @@ def test_dead_letters_are_redriven_by_filter_once_that_is_agreed_to(worked: tupl
     assert refused.exit_code == 1
     assert "redrive 1 dead letter?" in refused.stderr
     assert statuses(project)[ids["flaky"]] == "failed"
+    unasked = project.hub("dead", "redrive", "--failure", "exhausted", input="")
+    assert unasked.exit_code == 1
+    assert "--yes" in unasked.stderr
+    assert statuses(project)[ids["flaky"]] == "failed"
     agreed = project.hub("dead", "redrive", "--failure", "exhausted", input="y\n")
     assert agreed.exit_code == 0, agreed.output
     assert statuses(project)[ids["flaky"]] == "queued"

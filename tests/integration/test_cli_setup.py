@@ -253,6 +253,13 @@ def test_a_token_is_shown_once_and_kept_as_its_digest(fresh: CliProject) -> None
         assert kept == [(digest(token),)]
 
 
+def test_who_makes_a_token_is_told_when_calls_need_none(fresh: CliProject) -> None:
+    fresh.ok("migrate")
+    assert '"required": true' in fresh.hub("token", "create", "open", "--role", "viewer").stderr
+    fresh.configure(auth={"required": True})
+    assert "required" not in fresh.hub("token", "create", "shut", "--role", "viewer").stderr
+
+
 def test_a_name_is_used_once_until_it_is_revoked(fresh: CliProject) -> None:
     fresh.ok("migrate")
     first = fresh.json("token", "create", "ci", "--role", "viewer")["token"]
