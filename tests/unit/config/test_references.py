@@ -88,7 +88,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, faults: Any) -> None:
         'the file "missing" cannot be read: No such file or directory',
         'the file "." cannot be read: Is a directory',
         'the file "binary" is not UTF-8 text',
-        'the file "" cannot be read: Is a directory',
+        '"${file:}" names nothing',
         'the file "a\\u0000b" cannot be read: no possible file name',
     ]
     assert found["handlers[0]"].suggestion == "the path is relative to the configuration file"
