@@ -58,15 +58,15 @@ class Change:
 
     async def adopt(self, workflow_id: str) -> bool:
         """Begin an execution that is a row inserted by SQL; False if somebody else has. One of a type that nobody has
-        defined fails."""
+        defined fails, and so does one whose context is no object."""
 
         async def work(transaction: JobTransaction) -> list[NewJob] | None:
             execution = await self._held(transaction, workflow_id)
             if execution.status != graph.PENDING:
                 return None
             definition = self._catalog.get(execution.workflow_type)
-            if definition is None:
-                error = f"there is no workflow {execution.workflow_type!r}"
+            if definition is None or not rows.is_context(execution.context):
+                error = f"there is no workflow {execution.workflow_type!r}" if definition is None else rows.NO_OBJECT
                 await self._seal(transaction, execution, Decision(graph.FAILED, {}), error=error)
                 return []
             context = _encode(rows.read_context(execution.context)).decode()

@@ -24,6 +24,7 @@ WAIT_HANDLER = "workflow.wait"
 CONTEXT_LIMIT = 4 * 1024 * 1024
 """Characters: a context is copied into every step."""
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+NO_OBJECT = "the context is a JSON object"
 
 Context = dict[str, msgspec.Raw]
 """Values stay the text that they came as: no number changes on its way through."""
@@ -44,6 +45,11 @@ def step_id(workflow_id: str, step: str) -> str:
     return f"{workflow_id}:{step}"
 
 
+def is_context(text: str | None) -> bool:
+    """Whether what SQL has written as a context is an object, or nothing."""
+    return text is None or text.lstrip().startswith(("{", "null"))
+
+
 def read_context(text: str | None) -> Context:
     """The context of an execution; anything but an object, which only SQL can have written, counts as empty."""
     try:
@@ -59,7 +65,7 @@ def context_text(value: Any) -> str:
     except NotJson as error:
         raise Rejected(f"the context: {error}", field="context") from error
     if not text.startswith("{"):
-        raise Rejected("the context is a JSON object", field="context")
+        raise Rejected(NO_OBJECT, field="context")
     if len(text) > CONTEXT_LIMIT:
         raise Rejected(f"the context is larger than {CONTEXT_LIMIT} characters", field="context")
     return text

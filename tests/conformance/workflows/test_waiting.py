@@ -125,11 +125,15 @@ async def test_steps_wait_for_a_time(rig: RigMaker) -> None:
 
 async def test_a_row_that_sql_inserts_is_begun(rig: RigMaker) -> None:
     async with rig(APPROVAL) as r:
-        for type in ("approval", "unheard"):
+        for id, type, context in (
+            ("by-approval", "approval", '{"amount": 1}'),
+            ("by-unheard", "unheard", '{"amount": 1}'),
+            ("by-list", "approval", "[1]"),
+        ):
             await r.sql(
                 "INSERT INTO workflow_executions (workflow_id, workflow_type, status, context) "
-                "VALUES (:id, :type, 'pending', '{\"amount\": 1}')",
-                id=f"by-{type}",
+                f"VALUES (:id, :type, 'pending', '{context}')",
+                id=id,
                 type=type,
             )
         r.hub.monitor.suspect("nothing")  # so that it looks now, not in seconds
@@ -137,6 +141,8 @@ async def test_a_row_that_sql_inserts_is_begun(rig: RigMaker) -> None:
         assert (await r.workflows.summary("by-approval"))["context"] == {"amount": 1, "ask": True}
         refused = await r.until("by-unheard", "failed")
         assert refused["error_message"] == "there is no workflow 'unheard'"
+        refused = await r.until("by-list", "failed")
+        assert (refused["error_message"], refused["context"]) == ("the context is a JSON object", [1])
 
 
 async def test_an_application_starts_one_in_its_own_transaction(rig: RigMaker, database_url: str) -> None:
