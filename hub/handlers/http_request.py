@@ -14,7 +14,7 @@ from hub.errors import Permanent
 from hub.handlers.job import Job
 from hub.handlers.mark import handler
 from hub.handlers.outgoing import PUBLISH_QUEUE
-from hub.handlers.publish import ID_HEADER, TRACE_HEADER
+from hub.handlers.publish import ID_HEADER, TRACE_HEADER, header_texts
 from hub.ports import HttpRequest, MakeRequest
 
 HANDLER: Final = "http.request"
@@ -60,7 +60,7 @@ def asked(job: Job) -> HttpRequest:
 
 
 def _headers(job: Job, given: object) -> dict[str, str]:
-    headers = {str(name): str(value) for name, value in given.items()} if isinstance(given, Mapping) else {}
+    headers = header_texts(given)
     if job.traceparent is not None:
         headers.setdefault(TRACE_HEADER, job.traceparent)
     return {**headers, ID_HEADER: job.id}

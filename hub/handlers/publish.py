@@ -14,6 +14,7 @@ from hub.handlers.job import Job
 from hub.handlers.mark import handler
 from hub.handlers.outgoing import PUBLISH_HANDLER, PUBLISH_QUEUE
 from hub.handlers.outlet import Outlet
+from hub.handlers.payload import json_text
 from hub.model import Outgoing
 
 ID_HEADER: Final = "hub-message-id"
@@ -46,21 +47,33 @@ def outgoing(job: Job) -> Outgoing:
     target: Mapping[str, Any] = {**metadata, **given} if isinstance(given, Mapping) else metadata
     to = _text(target, "to")
     body = job.payload
-    key = target.get("key")
     return Outgoing(
         id=job.id,
         to=to,
         topic=_text(target, "topic"),
         body=body.encode() if isinstance(body, str) else body or b"",
         content_type=job.content_type,
-        key=key if isinstance(key, str) else None,
+        key=None if (key := target.get("key")) is None else _as_text(key),
         headers=_headers(job, target.get("headers")),
     )
 
 
+def header_texts(given: object) -> dict[str, str]:
+    """The headers that a row's metadata names; what is no text travels as its JSON, null as nothing. Raises
+    Permanent."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise Permanent("metadata.headers: expected an object, each header by its name")
+    return {str(name): "" if value is None else _as_text(value) for name, value in given.items()}
+
+
+def _as_text(value: object) -> str:
+    return value if isinstance(value, str) else json_text(value)
+
+
 def _headers(job: Job, given: object) -> dict[str, str]:
-    headers = {str(name): str(value) for name, value in given.items()} if isinstance(given, Mapping) else {}
-    headers = {name: value for name, value in headers.items() if name.lower() != ID_HEADER}
+    headers = {name: value for name, value in header_texts(given).items() if name.lower() != ID_HEADER}
     if job.traceparent is not None and TRACE_HEADER not in headers:
         headers[TRACE_HEADER] = job.traceparent
     return {**headers, ID_HEADER: job.id}
