@@ -16,7 +16,7 @@ from hub import Batch, Job, SyncJob, handler
 _INSERT = text("INSERT INTO effects (note) VALUES (:note)")
 
 
-async def run(wire: Wire, *, url: str, jobs: int, workers: int) -> None:
+async def run(wire: Wire, *, url: str, jobs: int, workers: int, pool: int = 16) -> None:
     tally = Tally(jobs)
 
     @handler("benchmark.empty")
@@ -59,7 +59,7 @@ async def run(wire: Wire, *, url: str, jobs: int, workers: int) -> None:
         job.db.execute(_INSERT, {"note": job.id})
 
     handlers = (empty, one_insert, by_driver, shared, shared_by_driver, batched, in_a_thread)
-    async with hub.started(url) as database:
+    async with hub.started(url, pool) as database:
         engine = hub.engine(database, workers, *handlers)
         await wire.ready()
         meter = Meter()

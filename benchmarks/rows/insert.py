@@ -12,6 +12,7 @@ from benchmarks.rows.filled import hub_queue, pgqueuer_queue
 from benchmarks.stand import Stand
 
 CONNECTIONS = 16
+"""For the handlers, and as many again for the queue: pgqueuer is given a pool for each, the hub one for both."""
 WORKERS = 48
 """More jobs than connections: a job that waits for one gets it with its transaction begun."""
 
@@ -21,7 +22,7 @@ def benchmark(stand: Stand) -> Benchmark:
 
     def hub(handler: str) -> Sample:
         with hub_queue(stand, jobs, handler) as url:
-            return stand.measured("hub_jobs", jobs, url=url, jobs=jobs, workers=WORKERS)
+            return stand.measured("hub_jobs", jobs, url=url, jobs=jobs, workers=WORKERS, pool=2 * CONNECTIONS)
 
     def pgqueuer() -> Sample:
         with pgqueuer_queue(stand, jobs, "insert") as url:
@@ -46,5 +47,5 @@ def benchmark(stand: Stand) -> Benchmark:
         Line("hub, atomic, job.db", "hub", "rate", "jobs/s", goals),
         Line("hub, atomic, job.db in a thread", "sync", "rate", "jobs/s"),
     ]
-    title = f"One INSERT, {jobs:,} jobs, {CONNECTIONS} connections"
+    title = f"One INSERT, {jobs:,} jobs, 2 x {CONNECTIONS} connections"
     return Benchmark("insert", title, contestants, [*ours, *lines])
