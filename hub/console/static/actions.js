@@ -16,6 +16,7 @@ export const after = { change: () => {} };
 export function ask({ title, text, verb, act, fields = [], danger = false, wide = false }) {
   const problem = make("p", { class: "notice", role: "alert", hidden: true });
   const go = make("button", { type: "submit", class: danger ? "danger" : "primary" }, verb);
+  const leave = make("button", { type: "button", onclick: () => dialog.close() }, "Leave it");
   const form = make(
     "form",
     { class: "asked", autocomplete: "off" },
@@ -23,7 +24,7 @@ export function ask({ title, text, verb, act, fields = [], danger = false, wide 
     text ? make("p", {}, text) : null,
     fields,
     problem,
-    make("div", { class: "row end" }, make("button", { type: "button", onclick: () => dialog.close() }, "Leave it"), go),
+    make("div", { class: "row end" }, leave, go),
   );
   const dialog = make("dialog", { "aria-labelledby": "asked", class: wide ? "broad" : null }, form);
   form.addEventListener("submit", async (event) => {
@@ -46,7 +47,8 @@ export function ask({ title, text, verb, act, fields = [], danger = false, wide 
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();
-  (form.querySelector("textarea, input") ?? go).focus();
+  // Enter pressed once too often must not do what cannot be undone.
+  (form.querySelector("textarea") ?? form.querySelector("input") ?? (danger ? leave : go)).focus();
 }
 
 let clearing = 0;

@@ -11,6 +11,7 @@ import { badge, brief, button, count, facts, head, link, long, milliseconds, pan
 const ENDED = new Set(["completed", "failed", "cancelled"]);
 const AGAIN = new Set(["failed", "cancelled"]);
 const CHILDREN = 200;
+const EDITED = 300_000; // characters: what a text area still holds with ease, and a request may bring
 
 export function job(id) {
   const names = ["top", "error", "payload", "result", "attempts", "metadata"];
@@ -53,7 +54,7 @@ function drawTop(row) {
     : [
         AGAIN.has(row.status) ? button("Retry", () => retry(row), "primary") : null,
         ENDED.has(row.status) ? null : button("Cancel", () => cancel(row), "danger"),
-        row.payloadencoding === "text" ? button("Edit and resend", () => resend(row)) : null,
+        row.payloadencoding === "text" && (row.payload?.length ?? 0) <= EDITED ? button("Edit and resend", () => resend(row)) : null,
       ];
   const trace = /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(row.traceparent ?? "")?.[1];
   const progress = row.progress === null || row.status !== "processing" ? null : make("span", {}, make("progress", { max: 1, value: row.progress }), ` ${Math.round(row.progress * 100)} % ${row.progressnote ?? ""}`);

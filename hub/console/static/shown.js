@@ -4,6 +4,7 @@
 import { copier, make } from "/docs/elements.js";
 
 const CUT = 4_000;
+const PIECE = 8_000;
 const DASH = "–";
 const KINDS = {
   completed: "good", connected: "good", listening: "good", active: "good", ok: "good",
@@ -93,12 +94,12 @@ export function pretty(value) {
 /** A long value: its beginning, a way to see all of it, to copy and to save it. */
 export function long(value, name) {
   const text = pretty(value);
-  const box = make("pre", { tabindex: "0", "aria-label": name }, text.slice(0, CUT));
+  const box = make("pre", { tabindex: "0", "aria-label": name }, text.slice(0, whole(text, CUT)));
   const tools = make("p", { class: "tools" });
   if (text.length > CUT) {
     const all = make("button", { type: "button", class: "plain" }, `Show all ${count(text.length)} characters`);
     all.addEventListener("click", () => {
-      box.textContent = text;
+      box.replaceChildren(...pieces(text));
       all.remove();
     });
     box.append(make("span", { class: "quiet" }, " …"));
@@ -107,6 +108,24 @@ export function long(value, name) {
   const raw = typeof value === "string" ? value : text;
   tools.append(copier("Copy", () => raw), saver(name, raw));
   return make("div", { class: "long" }, box, tools);
+}
+
+/** Where a text may be cut at about `at`: never within a character. */
+function whole(text, at) {
+  const unit = text.charCodeAt(at - 1);
+  return unit >= 0xd800 && unit < 0xdc00 ? at - 1 : at;
+}
+
+/** A text as blocks that are laid out when they come into view: one of megabytes would hold the page for minutes. */
+function pieces(text) {
+  const found = [];
+  for (let start = 0; start < text.length; ) {
+    const near = text.lastIndexOf("\n", start + PIECE);
+    const end = near > start ? near + 1 : whole(text, start + PIECE);
+    found.push(make("span", { class: "piece" }, text.slice(start, end)));
+    start = end;
+  }
+  return found;
 }
 
 function saver(name, text) {

@@ -1,55 +1,27 @@
 """The page at /docs in a real browser: it shows the API, sends, keeps the token to itself, runs nothing it shows."""
 
-import os
-import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import expect
 
 from hub.api import docs
 from hub.api.application import build_application
+from tests.integration.http.browser import EVIL, opened
 from tests.integration.http.rig import Serve, Served
 from tests.integration.http.test_http_access import AUTH
 
 PAGES = ("/docs", "/console")
-EVIL = "<img src=x onerror=document.title=1><script>document.title=1</script>"
-
-
-def _chromium() -> str:
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail("Chromium is missing: sh scripts/servers.sh")
-        pytest.skip("Chromium is missing: sh scripts/servers.sh")
-    return found
-
-
-@asynccontextmanager
-async def opened(hub: Served) -> AsyncIterator[tuple[Page, list[str]]]:
-    """The page, and what it complained of or asked elsewhere."""
-    async with async_playwright() as driver:
-        browser = await driver.chromium.launch(executable_path=_chromium(), args=["--no-sandbox"])
-        try:
-            page = await browser.new_page()
-            page.set_default_timeout(20_000)
-            faults: list[str] = []
-            page.on("pageerror", lambda error: faults.append(str(error)))
-            page.on("console", lambda said: faults.append(said.text) if "status of 401" not in said.text else None)
-            page.on("request", lambda one: None if one.url.startswith(hub.server.address) else faults.append(one.url))
-            await page.goto(f"{hub.server.address}/docs")
-            yield page, faults
-        finally:
-            await browser.close()
 
 
 @pytest.mark.browser
 async def test_it_asks_for_a_token_shows_the_api_and_sends(serve_one: Serve) -> None:
     schema = {"type": "object", "title": EVIL, "description": EVIL, "properties": {EVIL: {"description": EVIL}}}
     routes: list[dict[str, Any]] = [{"name": "orders", "from": "web", "handler": "seen", "schema": schema}]
-    async with serve_one(auth=AUTH, routes=routes) as hub, opened(hub) as (page, faults):
+    async with (
+        serve_one(auth=AUTH, routes=routes) as hub,
+        opened(hub.server.address, "/docs", "status of 401") as (page, faults),
+    ):
         await expect(page.locator("#notice")).to_contain_text("needs a token")
         await page.fill("#token", "t-operator")
         await page.click("#access button")
@@ -78,7 +50,7 @@ async def test_it_asks_for_a_token_shows_the_api_and_sends(serve_one: Serve) -> 
 
 @pytest.mark.browser
 async def test_the_filter_narrows_what_is_shown(serve_one: Serve) -> None:
-    async with serve_one(work=False) as hub, opened(hub) as (page, faults):
+    async with serve_one(work=False) as hub, opened(hub.server.address, "/docs") as (page, faults):
         await expect(page.locator("#getApiDead")).to_be_visible()
         await page.keyboard.press("/")
         await page.keyboard.type("redrive")
