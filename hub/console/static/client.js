@@ -18,7 +18,13 @@ export class Refused extends Error {
 /** Nobody answered, or the hub cannot just now. */
 export class Away extends Error {}
 
+const DRIFT = 5_000;
+
 let memory = "";
+let skew = 0;
+
+/** The hub's time, in milliseconds: this machine's clock may be another. */
+export const now = () => Date.now() + skew;
 
 /** The token in use, "" for none. */
 export function token() {
@@ -48,6 +54,8 @@ export async function askText(method, path, body) {
   try {
     const signal = AbortSignal.timeout(PATIENCE);
     answer = await fetch(path, { method, headers, body, signal, credentials: "omit", cache: "no-store", redirect: "error" });
+    const told = Date.parse(answer.headers.get("Date") ?? "") - Date.now();
+    skew = Math.abs(told) > DRIFT ? told : 0; // the header has whole seconds
     text = await answer.text();
   } catch (error) {
     throw new Away(error.name === "TimeoutError" ? "it did not answer in time" : "nobody answers");

@@ -45,6 +45,8 @@ function open() {
   }
   byId("main").replaceChildren(view.element);
   scrollTo(0, 0);
+  // The link that led here may be gone: the keyboard goes on from the top of what is shown.
+  if (document.activeElement === document.body) byId("main").focus({ preventScroll: true });
   clock.now();
 }
 

@@ -2,7 +2,7 @@
 // Invariant: what is asked for stands in the address, so that a list can be kept, sent and gone back to.
 
 import { make } from "/docs/elements.js";
-import { get } from "/console/client.js";
+import { get, now } from "/console/client.js";
 import { notice } from "/console/actions.js";
 import { redraw } from "/console/live.js";
 import { badge, brief, count, head, line, link, milliseconds, table, to, when } from "/console/shown.js";
@@ -77,7 +77,7 @@ export const age = (query) => select("Failed in the last", "age", AGES, query);
 /** The instant that an age in the address means now. */
 export function since(query) {
   const seconds = Number(query.get("age"));
-  return seconds > 0 ? new Date(Date.now() - seconds * 1000).toISOString() : null;
+  return seconds > 0 ? new Date(now() - seconds * 1000).toISOString() : null;
 }
 
 /** A field for an id: the way to one job. */

@@ -2,6 +2,7 @@
 // Invariant: whatever a value holds, it becomes text; a text of any length is cut until somebody asks for the whole.
 
 import { copier, make } from "/docs/elements.js";
+import { now } from "/console/client.js";
 
 const CUT = 4_000;
 const PIECE = 8_000;
@@ -47,7 +48,7 @@ export function rate(value) {
 }
 
 function relative(instant) {
-  const seconds = (Date.now() - instant) / 1000;
+  const seconds = (now() - instant) / 1000;
   if (Math.abs(seconds) < 1) return "now";
   return seconds < 0 ? `in ${span(-seconds)}` : `${span(seconds)} ago`;
 }
@@ -142,7 +143,7 @@ export function table(columns, rows, key, empty = "Nothing here.") {
   if (!rows.length) return make("p", { class: "empty" }, empty);
   const head = columns.map(([name, , style]) => make("th", { scope: "col", class: style }, name));
   const body = rows.map((row) => make("tr", { "data-key": key(row) }, columns.map(([name, cell, style]) => make("td", { class: style, "data-name": name }, cell(row)))));
-  return make("div", { class: "wide", tabindex: "-1" }, make("table", {}, make("thead", {}, make("tr", {}, head)), make("tbody", {}, body)));
+  return make("div", { class: "wide" }, make("table", {}, make("thead", {}, make("tr", {}, head)), make("tbody", {}, body)));
 }
 
 /** Pairs of a name and what it is; those without a value are left out. */
