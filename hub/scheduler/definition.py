@@ -135,6 +135,8 @@ def _check(row: Row) -> None:
         raise Rejected(row.fault)
     if row.startat is not None and not 2 <= row.startat.year <= LAST_YEAR:
         raise Rejected(f"startat lies outside the years 2 to {LAST_YEAR}", field="startat")
+    if row.startat is not None and row.endat is not None and row.endat < row.startat:
+        raise Rejected("endat lies before startat: it would never fire", field="endat")
     if row.nextrunat is not None and not 2 <= row.nextrunat.year <= LAST_YEAR:
         raise Rejected(f"nextrunat lies outside the years 2 to {LAST_YEAR}", field="nextrunat")
     zone(row.timezone)

@@ -26,6 +26,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"cronexpression": "0 8 * * *", "maxretries": -1}, "maxretries"),
     ({"cronexpression": "0 8 * * *", "maxexecutions": -1}, "maxexecutions"),
     ({"startat": datetime(9999, 12, 31, tzinfo=UTC)}, "startat"),
+    ({"intervalseconds": 60, "startat": START, "endat": START - timedelta(seconds=1)}, "endat"),
     ({"intervalseconds": 60, "startat": datetime(9999, 1, 1, tzinfo=UTC)}, "startat"),
     ({"cronexpression": "0 8 * * *", "startat": datetime(9999, 1, 1, tzinfo=UTC)}, "startat"),
 ]
@@ -43,7 +44,7 @@ async def test_a_bad_row_is_disabled_with_its_error_in_view(columns: dict[str, A
     await rig.tick(minutes=1)
     assert (len(await rig.fires("bad")), len(await rig.fires("good"))) == (0, 1)
     # Put right and enabled again, it fires.
-    await rig.sql("UPDATE jobs SET cronexpression = NULL, startat = NULL WHERE id = 'bad'")
+    await rig.sql("UPDATE jobs SET cronexpression = NULL, startat = NULL, endat = NULL WHERE id = 'bad'")
     await rig.change(
         "bad", enabled=True, intervalseconds=60, timezone="UTC", misfire="once", overlap="allow", jitter=0.0,
         timeout=300.0, maxretries=3, maxexecutions=0,

@@ -233,6 +233,20 @@ async def test_the_state_follows_the_last_fire(serve: Serve) -> None:
             assert (await hub.get("/jobs", params={"status": state})).json()["total"] == 1
 
 
+async def test_a_job_whose_window_has_closed_has_ended(serve: Serve) -> None:
+    async with serve(work=False) as hub:
+        for name, end in (("over", "2020-01-01 00:00:00"), ("open", "2131-01-01 00:00:00")):
+            await hub.sql(
+                "INSERT INTO jobs (id, name, handler, intervalseconds, endat) VALUES (:n, :n, 'seen', 5, :e)",
+                n=name,
+                e=end if hub.database.dialect != "postgresql" else datetime.fromisoformat(f"{end}+00:00"),
+            )
+        for name, state in (("over", "completed"), ("open", "active")):
+            assert (await hub.get(f"/jobs/{name}")).json()["status"] == state
+            page = (await hub.get("/jobs", params={"status": state, "limit": "1"})).json()
+            assert (page["data"][0]["id"], page["total"] >= 1) == (name, True)
+
+
 async def test_the_next_times_can_be_asked_for(serve: Serve) -> None:
     async with serve() as hub:
         made = await make(hub)

@@ -8,6 +8,7 @@ SELECT id, name, handler, type, cronexpression, intervalseconds, timezone, paylo
             WHEN current_interval_id IS NOT NULL OR fired IN (2, 5) THEN 'processing'
             WHEN status <> 'completed'
              AND (type = 'interval' OR maxexecutions > 0 OR executioncount = 0 OR nextrunat IS NOT NULL)
+             AND (nextrunat IS NOT NULL OR endat IS NULL OR endat >= clock_timestamp())
             THEN 'active'
             WHEN fired IN (4, 6) THEN 'failed'
             WHEN fired IN (0, 1, 7) THEN 'processing' ELSE 'completed' END AS state

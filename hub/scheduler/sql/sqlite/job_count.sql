@@ -1,6 +1,6 @@
 -- How many schedules a filter has; what became of their fires is only asked where :status is. Plan: jobs, qj_dedupe.
 SELECT count(*) AS total
-FROM (SELECT j.status, j.current_interval_id, j.type, j.maxexecutions, j.executioncount, j.nextrunat,
+FROM (SELECT j.status, j.current_interval_id, j.type, j.maxexecutions, j.executioncount, j.nextrunat, j.endat,
           CASE WHEN :status IS NOT NULL THEN
           (SELECT q.statusid FROM queue_jobs q WHERE q.source = 'schedule:' || j.id AND q.dedupekey IS NOT NULL
            ORDER BY q.dedupekey DESC LIMIT 1) END AS fired
@@ -12,6 +12,7 @@ WHERE :status IS NULL OR CASE WHEN status = 'paused' THEN 'paused'
             WHEN current_interval_id IS NOT NULL OR fired IN (2, 5) THEN 'processing'
             WHEN status <> 'completed'
              AND (type = 'interval' OR maxexecutions > 0 OR executioncount = 0 OR nextrunat IS NOT NULL)
+             AND (nextrunat IS NOT NULL OR COALESCE(datetime(endat) >= datetime('now'), TRUE))
             THEN 'active'
             WHEN fired IN (4, 6) THEN 'failed'
             WHEN fired IN (0, 1, 7) THEN 'processing' ELSE 'completed' END = :status

@@ -8,6 +8,7 @@ SELECT id, name, handler, type, cronexpression, intervalseconds, timezone, paylo
             WHEN current_interval_id IS NOT NULL OR fired IN (2, 5) THEN 'processing'
             WHEN status <> 'completed'
              AND (type = 'interval' OR maxexecutions > 0 OR executioncount = 0 OR nextrunat IS NOT NULL)
+             AND (nextrunat IS NOT NULL OR COALESCE(datetime(endat) >= datetime('now'), TRUE))
             THEN 'active'
             WHEN fired IN (4, 6) THEN 'failed'
             WHEN fired IN (0, 1, 7) THEN 'processing' ELSE 'completed' END AS state
@@ -25,6 +26,7 @@ WHERE :status IS NULL OR CASE WHEN status = 'paused' THEN 'paused'
             WHEN current_interval_id IS NOT NULL OR fired IN (2, 5) THEN 'processing'
             WHEN status <> 'completed'
              AND (type = 'interval' OR maxexecutions > 0 OR executioncount = 0 OR nextrunat IS NOT NULL)
+             AND (nextrunat IS NOT NULL OR COALESCE(datetime(endat) >= datetime('now'), TRUE))
             THEN 'active'
             WHEN fired IN (4, 6) THEN 'failed'
             WHEN fired IN (0, 1, 7) THEN 'processing' ELSE 'completed' END = :status
