@@ -235,10 +235,9 @@ def _plans(root: Entry) -> Iterator[Fault]:
             yield schedule.fault(
                 "interval", "a schedule has either cron or interval, not both", "leave one of them out"
             )
-        elif not given:
-            yield Fault(
-                path_text(schedule.path), "a schedule needs cron or interval", '"cron": "0 8 * * *" or "interval": "5m"'
-            )
+        elif not given and schedule.value.get("start_at") is None:
+            hint = '"cron": "0 8 * * *", "interval": "5m" or, once, "start_at": "2031-01-01T08:00:00Z"'
+            yield Fault(path_text(schedule.path), "a schedule needs cron, interval or start_at", hint)
 
 
 def _workflow(workflow: Entry, root: Entry) -> Iterator[Fault]:

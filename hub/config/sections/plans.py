@@ -82,7 +82,7 @@ class Schedule(Work):
     condition: Text | None = Field(
         default=None, description="SQL, a boolean expression or one SELECT; false skips the run."
     )
-    start_at: Instant | None = None
+    start_at: Instant | None = Field(default=None, description="Without `cron` and `interval`: runs once, then.")
     end_at: Instant | None = None
     max_executions: Natural = Field(default=0, description="0: without end.")
     misfire: Literal["skip", "once", "all"] = Field(

@@ -127,8 +127,8 @@ def test_the_example_of_the_documentation_is_sound(full: dict[str, Any], secrets
             ("schedules", "daily-report", "cron"),
             None,
             "schedules.daily-report",
-            "a schedule needs cron or interval",
-            '"cron": "0 8 * * *" or "interval": "5m"',
+            "a schedule needs cron, interval or start_at",
+            '"cron": "0 8 * * *", "interval": "5m" or, once, "start_at": "2031-01-01T08:00:00Z"',
         ),
         (
             ("jobs", "processes"),
@@ -203,6 +203,11 @@ def test_a_route_may_drop_instead_of_having_a_handler(full: dict[str, Any], secr
 def test_the_queue_default_needs_no_entry() -> None:
     schedules = {"a": {"handler": "h", "cron": "* * * * *", "queue": "default"}}
     assert build({"schedules": schedules}, {}).schedules["a"].queue == "default"
+
+
+def test_a_schedule_may_say_one_time_alone() -> None:
+    schedules = {"a": {"handler": "h", "start_at": "2031-01-01T08:00:00Z"}}
+    assert build({"schedules": schedules}, {}).schedules["a"].start_at is not None
 
 
 def test_a_publish_may_go_to_a_destination(full: dict[str, Any], secrets: dict[str, str]) -> None:
