@@ -70,11 +70,12 @@ async function look() {
 }
 
 function told(state, error, seconds) {
-  const words = { live: "live", paused: "paused", away: "away", refused: "refused", broken: "failed" };
+  const words = { live: "live", held: "held", paused: "paused", away: "away", refused: "refused", broken: "failed" };
   byId("pulse").className = `pulse ${state}`;
   if (byId("pulse").textContent !== words[state]) byId("pulse").textContent = words[state];
   const asks = state === "refused" && error.status === 401;
-  if (state === "live" || asks) say("");
+  const fine = state === "live" || state === "held";
+  if (fine || asks) say("");
   else if (state === "away") say(`The hub is away: ${error.message}. What is shown is the last that was known; it is asked again every ${seconds} s.`);
   else if (state === "refused") say(`${error.title}: ${error.message}`);
   else if (state === "broken") say(`This view failed: ${error.message}`);
@@ -85,7 +86,7 @@ function told(state, error, seconds) {
       byId("access").hidden = false;
       byId("token").focus();
     }
-  } else if (state === "live" || state === "refused") {
+  } else if (fine || state === "refused") {
     byId("access").hidden = true;
     byId("main").hidden = false;
   }
@@ -114,6 +115,10 @@ byId("access").addEventListener("submit", (event) => {
 byId("forget").addEventListener("click", () => {
   useToken("");
   open();
+});
+byId("hold").addEventListener("click", () => {
+  clock.hold(!clock.held);
+  byId("hold").textContent = clock.held ? "Go on" : "Hold";
 });
 addEventListener("hashchange", open);
 open();

@@ -1,5 +1,5 @@
 // What keeps a view in step with the hub: regions that are redrawn when their data changed, and the clock behind them.
-// Invariant: one look at a time; none while the page is hidden; ever fewer while the hub is away, and the first that
+// Invariant: one look at a time; none while the page is hidden or held; ever fewer while the hub is away, and the first that
 // is answered puts everything back.
 
 import { Away, Refused } from "/console/client.js";
@@ -50,7 +50,7 @@ export class Seldom {
   }
 }
 
-/** Looks again and again; `look` does it once. `told(state, error, seconds)`: live, paused, away, refused. */
+/** Looks again and again; `look` does it once. `told(state, error, seconds)`: live, held, paused, away, refused, broken. */
 export class Clock {
   constructor(look, told) {
     this.look = look;
@@ -59,7 +59,14 @@ export class Clock {
     this.timer = 0;
     this.busy = false;
     this.again = false;
+    this.held = false;
     document.addEventListener("visibilitychange", () => this.now());
+  }
+
+  /** Look no more by itself, or again. */
+  hold(held) {
+    this.held = held;
+    this.now();
   }
 
   /** Look at once; during a look, once more after it. */
@@ -76,7 +83,7 @@ export class Clock {
     try {
       await this.look();
       this.failures = 0;
-      this.told("live");
+      this.told(this.held ? "held" : "live");
     } catch (error) {
       if (error instanceof Away) {
         this.failures += 1;
@@ -93,6 +100,6 @@ export class Clock {
       this.busy = false;
     }
     if (this.again) this.now();
-    else if (pause !== null) this.timer = setTimeout(() => this.now(), pause);
+    else if (pause !== null && !(this.held && !this.failures)) this.timer = setTimeout(() => this.now(), pause);
   }
 }

@@ -60,6 +60,8 @@ export function overview() {
   return { title: "Overview", element, look };
 }
 
+const said = (here, since) => (here === null ? since : `${rate(here)} · ${since}`);
+
 function tilesOf(health, found) {
   const sum = (rows, name) => Object.values(rows).reduce((all, row) => all + row[name], 0);
   const attempts = sum(found.handlers, "total");
@@ -69,8 +71,8 @@ function tilesOf(health, found) {
     numbers: [
       ["Waiting", sum(found.queues, "ready"), `${count(sum(found.queues, "waiting"))} later`, "#/jobs?status=pending", ""],
       ["Running", sum(found.queues, "processing"), "now, on all instances", "#/jobs?status=processing", ""],
-      ["Done", sum(found.handlers, "completed"), since, "#/jobs?status=completed", ""],
-      ["Failed attempts", sum(found.handlers, "failed"), since, "#/jobs?status=failed", ""],
+      ["Done", sum(found.handlers, "completed"), said(rates.all("done"), since), "#/jobs?status=completed", ""],
+      ["Failed attempts", sum(found.handlers, "failed"), said(rates.all("failed"), since), "#/jobs?status=failed", ""],
       ["Dead letters", found.dead ?? null, "failed for good", "#/dead", found.dead ? "bad" : ""],
     ],
     state: {

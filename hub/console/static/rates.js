@@ -73,6 +73,12 @@ export class Rates {
     return ((now[what].get(name) ?? 0) - (before[what].get(name) ?? 0)) / (now.at - before.at);
   }
 
+  /** The same for all names together. */
+  all(what) {
+    const [before, now] = this.window(this.samples.length - 1);
+    return before ? (total(now[what]) - total(before[what])) / (now.at - before.at) : null;
+  }
+
   window(index) {
     const now = this.samples[index];
     if (!now || index < 1) return [null, now];

@@ -6,7 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, async_playwright, expect
+
+PATIENCE = 30_000
+"""Milliseconds: a page that backs off, on a loaded machine."""
 
 EVIL = "<img src=x onerror=document.title=1><script>document.title=1</script>"
 
@@ -27,7 +30,8 @@ async def opened(address: str, path: str, *expected: str) -> AsyncIterator[tuple
         browser = await driver.chromium.launch(executable_path=_chromium(), args=["--no-sandbox"])
         try:
             page = await browser.new_page()
-            page.set_default_timeout(20_000)
+            page.set_default_timeout(PATIENCE)
+            expect.set_options(timeout=PATIENCE)
             faults: list[str] = []
 
             def complain(text: str) -> None:
