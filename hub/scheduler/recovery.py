@@ -74,7 +74,7 @@ class Recovery:
         self._task: asyncio.Task[None] | None = None
         self._checked: datetime | None = None
         self._due = float("-inf")
-        self._incomplete = self._recovered = self._failed = 0
+        self._incomplete = 0
         self.failing: str | None = None
 
     def start(self) -> None:
@@ -100,8 +100,8 @@ class Recovery:
             "enabled": self._settings.enabled,
             "running": self._task is not None and not self._task.done(),
             "incomplete": self._incomplete,
-            "recovered": self._recovered,
-            "failed": self._failed,
+            "recovered": self._runs.recovered,
+            "failed": self._runs.failed,
             "last_check": self._checked.isoformat() if self._checked is not None else None,
             "failing": self.failing,
         }
@@ -132,11 +132,8 @@ class Recovery:
     async def _look(self, schedule: str) -> Look:
         look = await self._runs.look(schedule)
         interval = look.interval
-        if interval is not None:
-            self._recovered += look.finding.interrupted and interval.error is None
-            self._failed += interval.error is not None
-            if not interval.open and interval.error is None:
-                self._tell_end(interval)
+        if interval is not None and not interval.open and interval.error is None:
+            self._tell_end(interval)
         return look
 
     async def _ask_suspects(self) -> None:

@@ -70,7 +70,10 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Runs:
-    """`woken` is told the queues that got rows; `max_attempts`: how often a run may be recovered."""
+    """`woken` is told the queues that got rows; `max_attempts`: how often a run may be recovered.
+
+    `recovered` and `failed` count the recoveries that this process began, and the runs that it gave up.
+    """
 
     def __init__(
         self, database: Database, clock: Clock, woken: Callable[[Iterable[str]], None], max_attempts: int
@@ -79,6 +82,7 @@ class Runs:
         self._clock = clock
         self._woken = woken
         self._max_attempts = max_attempts
+        self.recovered = self.failed = 0
         self._enqueue = load("hub.queue", database.dialect, "enqueue")
         self._cancel = load("hub.queue", database.dialect, "cancel")
 
@@ -126,7 +130,8 @@ class Runs:
             if held is None or interval is None or task is None:
                 return
             calls: list[Call] = []
-            if interval.crashed(task, crashes):
+            recovers = interval.crashed(task, crashes)
+            if recovers:
                 # Tasks that were claimed ahead have lost the same worker: that is one recovery, not several.
                 for id, outcome in (await self.outcomes(interval)).items():
                     if (behind := interval.find(id)) is not None:
@@ -137,6 +142,7 @@ class Runs:
             if await self._save(held, interval, calls):
                 if interval.status == FAILED:
                     raise Cancel(str(interval.error))
+                self.recovered += recovers
                 return
         raise TransactionConflict(f"the run of schedule {about.schedule!r} changes all the time")
 
@@ -151,6 +157,7 @@ class Runs:
             calls, jobs = await self._consequences(interval, finding)
             if not finding.changed or await self._save(held, interval, calls):
                 self._woken({job.queue or "" for job in jobs})
+                self.recovered += finding.interrupted and interval.status != FAILED
                 return Look(interval, finding, len(jobs))
         raise TransactionConflict(f"the run of schedule {schedule!r} changes all the time")
 
@@ -194,6 +201,7 @@ class Runs:
         if answer is None:
             return False
         if interval.status == FAILED:
+            self.failed += 1
             _log.error(f"Recovery failed for job {held.schedule}: {interval.error}")
         return True
 

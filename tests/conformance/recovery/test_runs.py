@@ -211,6 +211,8 @@ async def test_a_run_that_is_given_up_is_not_said_to_be_recovered(
         assert (await r.row("hopeless"))["interval_progress"]["status"] == "failed"
         assert "Found 1 jobs with incomplete intervals" in caplog.text
         assert "Scheduled recovery" not in caplog.text
+        health = (await r.hub.health())["recovery"]
+        assert (health["recovered"], health["failed"]) == (0, 1)
         steps.gate.set()
 
 
@@ -263,6 +265,7 @@ async def test_recoveries_are_limited_and_the_next_fire_starts_afresh(rig: RigMa
         assert (await r.row("limited"))["interval_progress"]["attempts"] == 1
         with pytest.raises(Exception, match="was given up after 1 recovery attempts"):
             await runs.begin(about, first, 2)
+        assert (runs.recovered, runs.failed) == (1, 1)
         row = await r.row("limited")
         assert row["interval_progress"]["status"] == "failed"
         assert row["current_interval_id"] is None
