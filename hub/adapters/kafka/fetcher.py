@@ -15,7 +15,7 @@ from aiokafka import TopicPartition, errors
 from hub.adapters.kafka.assignment import Assignment
 from hub.adapters.kafka.committer import Committer
 from hub.adapters.kafka.control import Control
-from hub.adapters.kafka.placement import Placement
+from hub.adapters.kafka.placement import Placement, made_anew
 from hub.adapters.kafka.record import message_of
 from hub.errors import Transient
 from hub.telemetry import get_logger
@@ -111,15 +111,15 @@ class Fetcher:
             if not one.live or not one.current or one.epoch != epoch:
                 continue
             if facts and facts[one.tp.topic].id != one.topic_id:
-                self._renewed(one.tp.topic)
+                self._renewed(one.tp.topic, facts[one.tp.topic].id)
                 continue
             records = found[one.tp]
             one.add([message_of(self._name, record) for record in records], [record.offset for record in records])
             self._assignment.offer(one)
 
-    def _renewed(self, topic: str) -> None:
+    def _renewed(self, topic: str, id: str | None) -> None:
         """The topic was made anew under its name: its partitions are placed again, as those of another stream."""
-        self._alarm(f"topic {topic!r} was made anew: it is read from its beginning, as a new stream")
+        self._alarm(made_anew(topic, id))
         for one in self._assignment.placed():
             if one.tp.topic == topic:
                 self._assignment.replace(one)
@@ -132,7 +132,7 @@ class Fetcher:
                 continue
             fact = await self._control.topic(tp.topic)
             if fact.exists and fact.id != one.topic_id:
-                self._renewed(tp.topic)
+                self._renewed(tp.topic, fact.id)
                 continue
             found = await self._placement.again(self._consumer, one)
             if not one.live or not one.current:

@@ -28,6 +28,7 @@ class Placement:
         self._control = control
         self._context = context
         self._group = group
+        self._ids: dict[str, str] = {}
 
     async def place(self, consumer: Any, partitions: Sequence[Partition]) -> list[str]:
         """Place those that can be, and answer what was lost. Raises what Control and the database raise."""
@@ -72,14 +73,24 @@ class Placement:
         found = place(
             str(one), stored=stored.get(names[newest]), committed=group, begin=begin, end=end, generation=newest
         )
-        self.rename(one, facts[one.tp.topic].id, found.generation)
+        topic, id = one.tp.topic, facts[one.tp.topic].id
+        self.rename(one, id, found.generation)
         one.rewind(found.position)
         one.known = names[newest] in stored and found.position == stored[names[newest]]
-        return found.alarm
+        if id is None or self._ids.setdefault(topic, id) == id:
+            return found.alarm
+        self._ids[topic] = id  # it was away for a while, and with it what the broker remembered
+        return found.alarm or made_anew(topic, id)
 
     def _name(self, one: Partition, facts: Mapping[str, TopicFact], generation: int) -> str:
         topic, partition = one.tp
         return stream_name(self._control.cluster, self._group, topic, facts[topic].id, partition, generation)
+
+
+def made_anew(topic: str, id: str | None) -> str:
+    """The alarm for a topic that was deleted and made again under its name."""
+    known = f" (its id is {id} now)" if id is not None else ""
+    return f"topic {topic!r} was made anew{known}: it is read from its beginning, as a new stream"
 
 
 async def ends_of(
