@@ -5,6 +5,7 @@ import { graph } from "/console/graph.js";
 import { kindOf, milliseconds, rate, to } from "/console/shown.js";
 
 const MOST = 24;
+const OWN = "system.";
 const OUTGOING = new Set(["publish", "http.request"]);
 
 /** The columns and edges. `state` has configuration, health, statistics (any may be null) and rates. */
@@ -29,7 +30,7 @@ export function mapOf({ configuration, health, statistics, rates }) {
       targets.set(route.with.to, true);
     }
   }
-  for (const name of Object.keys(statistics?.handlers ?? {})) handlers.set(name, true);
+  for (const name of Object.keys(statistics?.handlers ?? {})) if (!name.startsWith(OWN)) handlers.set(name, true);
   for (const name of Object.keys(configuration?.destinations ?? {})) targets.set(name, true);
   for (const [name, one] of Object.entries(health?.adapters ?? {})) {
     if (!one.published) continue;
@@ -40,7 +41,7 @@ export function mapOf({ configuration, health, statistics, rates }) {
   const columns = [
     used.map((name) => source(name, adapters[name], health?.adapters?.[name], routes, rates)),
     routes.map((route) => taking(route, adapters, flows(route))),
-    [...handlers.keys()].map((name) => working(name, statistics?.handlers?.[name], rates)),
+    [...handlers.keys()].map((name) => working(name, statistics?.handlers?.[name], rates)).concat(own(statistics?.handlers ?? {}, handlers, rates)),
     [...targets.keys()].map((name) => target(name, adapters[name], configuration?.destinations?.[name], health?.adapters?.[name], rates)),
   ];
   return ordered(columns, [...edges.values()]);
@@ -73,6 +74,17 @@ function working(name, found, rates) {
   const words = [known(here), found?.failed ? `${found.failed.toLocaleString("en")} failed` : null, found?.p95_duration_ms === null || !found ? null : `p95 ${milliseconds(found.p95_duration_ms)}`];
   const kind = wrong ? "bad" : here ? "busy" : "idle";
   return { id: `h:${name}`, title: name, text: said(words), kind, href: `#/jobs?${new URLSearchParams({ handler: name })}`, tip: `${name}\n${found ? `${found.total} attempts in the last 24 hours, ${found.failed} failed` : "no attempt in the last 24 hours"}` };
+}
+
+/** The hub's own handlers that no route names, as one box. */
+function own(found, shown, rates) {
+  const rows = Object.entries(found).filter(([name]) => name.startsWith(OWN) && !shown.has(name));
+  if (!rows.length) return [];
+  const sum = (what) => rows.reduce((all, [name]) => all + (rates.of(what, name) ?? 0), 0);
+  const failed = rows.reduce((all, [, row]) => all + row.failed, 0);
+  const kind = sum("failed") ? "bad" : sum("done") ? "busy" : "idle";
+  const words = [`${rows.length} of the hub's own`, failed ? `${failed.toLocaleString("en")} failed` : null];
+  return [{ id: "h:", title: `${OWN}*`, text: said(words), kind, href: "#/schedules", tip: rows.map(([name]) => name).join("\n") }];
 }
 
 function target(name, adapter, destination, found, rates) {

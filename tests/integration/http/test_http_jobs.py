@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.http.rig import Serve, Served
+from tests.integration.http.rig import PATIENCE, Serve, Served
 
 WORKSPACE = "123e4567-e89b-12d3-a456-426614174000"
 # The body of the document on task recovery, with its three dots filled in.
@@ -148,12 +148,25 @@ async def test_pause_and_resume(serve: Serve) -> None:
         assert resumed["next_run_at"] is not None
 
 
+async def test_a_paused_job_is_run_once_more_and_stays_as_it_is(serve: Serve) -> None:
+    async with serve() as hub:
+        made = await make(hub, handler="seen", payload={"run": "now"})
+        before = (await hub.call("PATCH", f"/jobs/{made['id']}/pause")).json()
+        answer = await hub.post(f"/jobs/{made['id']}/run")
+        job_id = answer.json()["job_id"]
+        assert (answer.status, answer.headers["Location"]) == (202, f"/api/queue/{job_id}")
+        async with asyncio.timeout(PATIENCE):
+            assert await hub.seen.get() == {"run": "now"}
+        assert (await hub.get(f"/api/queue/{job_id}")).json()["metadata"]["scheduled_job_id"] == made["id"]
+        assert (await hub.get(f"/jobs/{made['id']}")).json() == before
+
+
 async def test_a_deleted_job_is_gone_and_its_name_is_free(serve: Serve) -> None:
     async with serve() as hub:
         made = await make(hub)
         answer = await hub.call("DELETE", f"/jobs/{made['id']}")
         assert (answer.status, answer.body) == (204, b"")
-        for method, path in (("GET", ""), ("DELETE", ""), ("PATCH", "/pause"), ("PATCH", "/resume")):
+        for method, path in (("GET", ""), ("DELETE", ""), ("PATCH", "/pause"), ("PATCH", "/resume"), ("POST", "/run")):
             assert (await hub.call(method, f"/jobs/{made['id']}{path}")).problem()["status"] == 404
         assert (await hub.call("PUT", f"/jobs/{made['id']}", json={"priority": 1})).status == 404
         assert made["id"] not in [job["id"] for job in (await hub.get("/jobs")).json()["data"]]
