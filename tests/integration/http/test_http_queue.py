@@ -267,13 +267,14 @@ async def test_statistics(serve: Serve) -> None:
             await hub.post("/api/queue", {"handler": "seen"})
         for _ in range(2):
             await hub.seen.get()
+        await hub.post("/api/queue", {"handler": "seen", "payload": "fail"})
         async with asyncio.timeout(30):
             while True:
                 found = (await hub.get("/api/statistics")).json()
-                if found["handlers"].get("seen", {}).get("completed") == 2:
+                if found["handlers"].get("seen", {}).get("total") == 3:
                     break
-        assert set(found) == {"queues", "handlers"}
-        assert found["handlers"]["seen"]["total"] == 2
+        assert set(found) == {"queues", "handlers", "dead"}
+        assert (found["handlers"]["seen"]["completed"], found["dead"]) == (2, 1)
 
 
 async def test_rows_by_sql_with_any_metadata_do_not_break_lists(serve: Serve) -> None:
