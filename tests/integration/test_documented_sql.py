@@ -81,7 +81,7 @@ def test_with_psql_on_the_files_of_the_migration(postgres_url: str) -> None:
     waiting = psql(
         postgres_url, "-c", "SELECT statusid, typeid, direction, contenttype, fence FROM queue_jobs ORDER BY seq"
     )
-    assert waiting.splitlines() == ["0|2|internal|application/json|0"] * 2
+    assert waiting.splitlines() == [*["0|2|internal|application/json|0"] * 2, "0|2|outbound|application/json|0"]
 
 
 async def test_hub_migrate_and_psql_agree(postgres_url: str) -> None:
@@ -106,7 +106,7 @@ def test_with_mysql_on_the_files_of_the_migration(mariadb_url: str) -> None:
         "monthly-cleanup",
     ]
     waiting = mysql(mariadb_url, "SELECT statusid, typeid, direction, contenttype, fence FROM queue_jobs ORDER BY seq")
-    assert waiting.splitlines() == ["0|2|internal|application/json|0"] * 2
+    assert waiting.splitlines() == [*["0|2|internal|application/json|0"] * 2, "0|2|outbound|application/json|0"]
 
 
 async def test_hub_migrate_and_mysql_agree(mariadb_url: str) -> None:
@@ -123,7 +123,7 @@ async def test_with_sqlite(sqlite_url: str) -> None:
         assert shell.execute("SELECT count(*) FROM jobs WHERE type = 'interval' AND status = 'active'").fetchone() == (
             5,
         )
-        assert shell.execute("SELECT count(*) FROM queue_jobs WHERE active = TRUE").fetchone() == (2,)
+        assert shell.execute("SELECT count(*) FROM queue_jobs WHERE active = TRUE").fetchone() == (3,)
     shell.close()
 
 
