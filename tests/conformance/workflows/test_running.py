@@ -64,6 +64,7 @@ async def test_a_sequence_reads_and_extends_the_context(rig: RigMaker) -> None:
         assert second["step_id"] == f"{workflow_id}:create_organization"
         assert second["input_data"]["user_id"] == "u-a@b"
         assert second["output_data"] == {"organization_id": "o-Acme-u-a@b"}
+        assert done["created_at"] <= done["started_at"]
         assert done["started_at"] <= second["started_at"] <= second["completed_at"] <= done["completed_at"]
         jobs = await r.sql("SELECT id, priority, timeout, statusid FROM queue_jobs ORDER BY seq")
         assert [row["id"] for row in jobs] == [step["step_id"] for step in done["steps"]]
