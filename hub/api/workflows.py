@@ -122,9 +122,9 @@ class WorkflowRoutes:
         return json_answer({"workflow_id": workflow_id, "status": "cancelled"})
 
     async def resume(self, request: web.Request, caller: Caller) -> web.Response:
-        """Go on from the steps that failed.
+        """Go on from the steps that failed or were cancelled.
 
-        200 with the steps that are run again; 409 for one that has not failed.
+        200 with the steps that are run again; 409 for one that neither failed nor was cancelled.
         """
         workflow_id = _identifier(request)
         steps = await self._workflows.resume(workflow_id, actor=caller.name)
