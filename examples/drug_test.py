@@ -24,9 +24,19 @@ class TestOrder(Struct):
     """What an order begins with."""
 
     employee_id: Annotated[str, Meta(min_length=1, max_length=64)]
-    supervisor_id: Annotated[str, Meta(min_length=1, max_length=64)]
+    user_id: Annotated[str, Meta(max_length=64)] = ""
+    supervisor_id: Annotated[str, Meta(max_length=64)] = ""
     test_type: Literal["pre_employment", "random", "post_accident"] = "random"
     rush_order: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.supervisor:
+            raise ValueError("give supervisor_id, or user_id for who orders")
+
+    @property
+    def supervisor(self) -> str:
+        """Who is told beside the employee: who orders, unless another is named."""
+        return self.supervisor_id or self.user_id
 
 
 class Ordered(TestOrder):
@@ -58,7 +68,7 @@ async def notify_employee(context: Ordered, job: Job) -> dict[str, str]:
 @handler("drug_test.notify.supervisor", timeout=60)
 async def notify_supervisor(context: Ordered, job: Job) -> dict[str, str]:
     """Tell the supervisor that the test is ordered."""
-    return {"supervisor_notified": await _notify(context, job, context.supervisor_id, f"{context.order_id} is ordered")}
+    return {"supervisor_notified": await _notify(context, job, context.supervisor, f"{context.order_id} is ordered")}
 
 
 async def _notify(context: Ordered, job: Job, recipient: str, text: str) -> str:

@@ -139,3 +139,16 @@ async def test_a_drug_test_is_ordered_and_both_are_told(
         assert job is not None
         assert (job["queue"], job["priority"]) == ("critical", 2)
         assert sorted(each["kind"] for each in made.made.values()) == ["messages", "messages", "orders"]
+
+
+async def test_who_orders_a_drug_test_is_told_unless_a_supervisor_is_named(
+    sqlite_url: str, partners: tuple[Partners, str], tmp_path: Path
+) -> None:
+    _, address = partners
+    async with hub_of("drug_test", sqlite_url, address, tmp_path) as hub:
+        ordered = {"org_id": "org_123", "user_id": "user_456", "employee_id": "emp_789", "test_type": "pre_employment"}
+        done = await ended(hub, await hub.start_workflow("drug_test_order", ordered))
+        assert done["status"] == "completed", done
+        assert {row[1] for row in await rows(hub, "drug_test_notices")} == {"emp_789", "user_456"}
+        refused = await ended(hub, await hub.start_workflow("drug_test_order", {"employee_id": "emp_789"}))
+        assert "give supervisor_id" in refused["error_message"]
