@@ -17,6 +17,7 @@ from typing import BinaryIO
 # The parent-death signal is sent when the *thread* that forked ends, and a test may call from a short-lived one. This
 # thread ends with the interpreter.
 _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="servers")
+_STOPS_WITHIN = 5.0
 
 
 def spawn(
@@ -56,7 +57,20 @@ def freeze(pid: int) -> list[int]:
         for one in fresh:
             _signal(one, signal.SIGSTOP)
         frozen += fresh
+    deadline = time.monotonic() + _STOPS_WITHIN
+    while not all(map(_stands_still, frozen)) and time.monotonic() < deadline:
+        time.sleep(0.001)
     return frozen
+
+
+def _stands_still(pid: int) -> bool:
+    """Whether each of its threads has heard the signal, which takes its time on a busy machine; true where nothing
+    tells, and of a process that is gone."""
+    try:
+        stats = [(task / "stat").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    except OSError:
+        return True
+    return all(stat.rpartition(")")[2].split()[0] in "TtZX" for stat in stats)
 
 
 def thaw(pid: int) -> None:

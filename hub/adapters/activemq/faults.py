@@ -43,15 +43,17 @@ def dial_fault(host: Host, error: OSError, secure: bool) -> HubError:
     return Transient(f"{host}: cannot be reached ({error.strerror or error})")
 
 
-def login_closed(host: Host, fault: str | None, secure: bool, user: str | None) -> HubError:
+def login_closed(host: Host, fault: str | None, secure: bool, user: str | None, client_id: str | None) -> HubError:
     """The connection ended before CONNECTED, and no ERROR frame came."""
     if fault is not None and "STOMP" in fault:
         return Permanent(f"{host}: {fault}; ActiveMQ's port for it is usually {PORTS['stomp']}")
     tls = "" if secure else ", or a port that wants TLS (stomps://)"
     told = f"user {user!r}" if user else "no user"
+    # ActiveMQ says so before it closes, which a busy machine may not get to read.
+    other = f", or another connection has this client_id ({client_id!r})" if client_id else ""
     return Transient(
         f"{host}: closed the connection at log-in without a reason: most likely a wrong user name or password ({told})"
-        f"{tls}"
+        f"{tls}{other}"
     )
 
 

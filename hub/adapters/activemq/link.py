@@ -186,7 +186,7 @@ class Link:
         fault = self._wire.fault
         if not self._connected.done():
             settings = self._settings
-            self._fail(faults.login_closed(self.host, fault, settings.secure, settings.username))
+            self._fail(faults.login_closed(self.host, fault, settings.secure, settings.username, settings.client_id))
         else:
             self._fail(Transient(f"{self.host}: {fault or 'the broker closed the connection'}"))
 
