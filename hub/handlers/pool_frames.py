@@ -7,13 +7,13 @@ travel as their class, arguments and attributes, and as text where those cannot.
 from __future__ import annotations
 
 import pickle
-import traceback
 from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
 from hub.errors import Transient
+from hub.handlers.where import InChild, frames_of
 from hub.model import Claim, NewJob
 
 LENGTH: Final = 4
@@ -55,7 +55,7 @@ class Returned(msgspec.Struct, frozen=True, tag=True):
 class Raised(msgspec.Struct, frozen=True, tag=True):
     error: bytes | None
     text: str
-    trace: str
+    frames: str
 
 
 Said = Begun | Progressed | Enqueued | Returned | Raised
@@ -74,17 +74,17 @@ def frame(message: Call | Said) -> bytes:
 def raised(error: BaseException) -> Raised:
     """An error, ready to be sent."""
     text = f"{type(error).__name__}: {error}"
-    trace = "".join(traceback.format_exception(error))
+    frames = frames_of(error)
     try:
         parts = pickle.dumps((type(error), error.args, vars(error)))
         pickle.loads(parts)  # noqa: S301 - what this process has just written
     except Exception:  # a class inside a function, an argument that holds a lock, anything
-        return Raised(None, text, trace)
-    return Raised(parts, text, trace)
+        return Raised(None, text, frames)
+    return Raised(parts, text, frames)
 
 
 def restored(sent: Raised) -> BaseException:
-    """The error that was raised, as good as it can be had; the child's traceback is its cause."""
+    """The error that was raised, as good as it can be had; where the child raised it is its cause."""
     error: BaseException = HandlerRaised(sent.text)
     if sent.error is not None:
         try:
@@ -92,15 +92,8 @@ def restored(sent: Raised) -> BaseException:
             error = _made(kind, args, attributes)
         except Exception:  # a module that is there in the child alone
             error = HandlerRaised(sent.text)
-    error.__cause__ = InChild(sent.trace)
+    error.__cause__ = InChild(sent.frames)
     return error
-
-
-class InChild(Exception):
-    """Carries the traceback of a child."""
-
-    def __init__(self, trace: str) -> None:
-        super().__init__(f"\n{trace}")
 
 
 def _made(kind: type[BaseException], args: tuple[Any, ...], attributes: dict[str, Any]) -> BaseException:

@@ -5,10 +5,6 @@ Invariant: looks at the attempt and at what it raised, and decides nothing about
 
 from __future__ import annotations
 
-import os
-import traceback
-from pathlib import Path
-
 from hub.clock import Clock
 from hub.errors import (
     Cancel,
@@ -22,14 +18,13 @@ from hub.errors import (
     TransactionConflict,
 )
 from hub.handlers.registry import Entry
+from hub.handlers.where import frames_of
 from hub.model import Settlement
 from hub.ports import Database
 from hub.queue.attempt import Attempt, Stop
 from hub.transitions import Cancelled, Completed, Failed, Outcome, Returned, Rules, Snoozed, Unknown, decide
 
 _ERROR_LIMIT = 8000
-_FRAMES = 6
-_HUB = f"{Path(__file__).parents[1]}{os.sep}"
 
 
 class Lost:
@@ -132,11 +127,7 @@ def _first_line(error: BaseException) -> str:
 def describe(error: BaseException) -> str:
     """'Type: message' on the first line, the end of the traceback below it, from where the hub was left."""
     first = f"{type(error).__name__}: {_first_line(error)}"
-    frames = traceback.extract_tb(error.__traceback__)
-    left = next((place for place, frame in enumerate(frames) if not frame.filename.startswith(_HUB)), None)
-    if left is None:  # an error of the hub's own says all itself, anything else is a bug
-        left = len(frames) if isinstance(error, HubError) else 0
-    trace = "".join(traceback.format_list(frames[left:][-_FRAMES:])).rstrip()
+    trace = frames_of(error)
     return f"{first}\n{trace}"[:_ERROR_LIMIT] if trace else first[:_ERROR_LIMIT]
 
 
