@@ -164,7 +164,7 @@ def _handler(named: str | None, payload: str | None, configuration: Configuratio
     if named is None:
         named = tasks.HANDLER if has_tasks else configuration.jobs.default_handler
     if named == tasks.HANDLER:
-        convert({"payload": msgspec.json.decode(payload or "null")}, _WithTasks)
+        convert({"payload": _said(payload)}, _WithTasks)
     return named
 
 
@@ -173,7 +173,7 @@ class _WithTasks(msgspec.Struct):
 
 
 def _has_tasks(payload: str | None) -> bool:
-    value = None if payload is None else msgspec.json.decode(payload)
+    value = _said(payload)
     return isinstance(value, dict) and "tasks" in value
 
 
@@ -203,8 +203,16 @@ def _body(record: dict[str, Any], configuration: Configuration) -> dict[str, Any
 def _metadata(record: dict[str, Any]) -> dict[str, Any]:
     """Rows written by SQL may hold any JSON there."""
     found = record["metadata"]
-    value = msgspec.json.decode(found) if isinstance(found, str) else found
+    value = _said(found) if isinstance(found, str) else found
     return value if isinstance(value, dict) else {}
+
+
+def _said(text: str | None) -> Any:
+    """What JSON says; None where there is none, or such as no program can read (1e999, a deep nest)."""
+    try:
+        return None if text is None else msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
 
 
 def _workspace(record: dict[str, Any]) -> str | None:

@@ -260,6 +260,22 @@ async def test_a_job_whose_window_has_closed_has_ended(serve: Serve) -> None:
             assert (page["data"][0]["id"], page["total"] >= 1) == (name, True)
 
 
+async def test_a_row_whose_metadata_no_program_can_read_is_listed_and_edited_like_any(serve: Serve) -> None:
+    async with serve(work=False) as hub:
+        await hub.sql(
+            "INSERT INTO jobs (id, name, handler, intervalseconds, payload, metadata) "
+            "VALUES ('odd', 'odd', 'seen', 5, '{\"a\": 1e5000}', '{\"a\": 1e5000}')"
+        )
+        assert (await hub.get("/jobs/odd")).json()["workspace_id"] is None
+        assert "odd" in [job["id"] for job in (await hub.get("/jobs")).json()["data"]]
+        changed = await hub.call("PUT", "/jobs/odd", json={"workspace_id": "w-1"})
+        assert (changed.status, changed.json()["workspace_id"]) == (200, "w-1")
+        text = {"name": "text", "type": "interval", "interval": 5, "payload": '{"a": 1e5000}'}
+        assert (await hub.post("/jobs", text)).status == 201
+        refused = await hub.post("/jobs", {**text, "name": "tasks", "handler": "system.tasks"})
+        assert (refused.status, refused.json()["field"]) == (422, "payload")
+
+
 async def test_the_next_times_can_be_asked_for(serve: Serve) -> None:
     async with serve() as hub:
         made = await make(hub)
