@@ -251,7 +251,11 @@ def _live(row: Row) -> tuple[str, str | None]:
 
 
 def _parsed(text: str | None) -> Any:
-    return None if text is None else msgspec.json.decode(text)
+    """What JSON says; the text itself where no program can read it (1e999, a deep nest), as only SQL can have it."""
+    try:
+        return None if text is None else msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return text
 
 
 def _instant(value: Any) -> Any:

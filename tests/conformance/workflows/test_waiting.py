@@ -129,6 +129,7 @@ async def test_a_row_that_sql_inserts_is_begun(rig: RigMaker) -> None:
             ("by-approval", "approval", '{"amount": 1}'),
             ("by-unheard", "unheard", '{"amount": 1}'),
             ("by-list", "approval", "[1]"),
+            ("by-huge", "approval", '{"amount": 1e5000}'),
         ):
             await r.sql(
                 "INSERT INTO workflow_executions (workflow_id, workflow_type, status, context) "
@@ -143,6 +144,7 @@ async def test_a_row_that_sql_inserts_is_begun(rig: RigMaker) -> None:
         assert refused["error_message"] == "there is no workflow 'unheard'"
         refused = await r.until("by-list", "failed")
         assert (refused["error_message"], refused["context"]) == ("the context is a JSON object", [1])
+        assert "amount" in (await r.workflows.summary("by-huge"))["context"]  # as text, where no program can read it
 
 
 async def test_an_application_starts_one_in_its_own_transaction(rig: RigMaker, database_url: str) -> None:
