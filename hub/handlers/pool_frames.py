@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from hub.errors import Transient
-from hub.handlers.where import InChild, frames_of
+from hub.handlers.where import InChild, frames_of, message_of
 from hub.model import Claim, NewJob
 
 LENGTH: Final = 4
@@ -73,8 +73,8 @@ def frame(message: Call | Said) -> bytes:
 
 def raised(error: BaseException) -> Raised:
     """An error, ready to be sent."""
-    text = f"{type(error).__name__}: {error}"
-    frames = frames_of(error)
+    text = _unicode(f"{type(error).__name__}: {message_of(error)}")
+    frames = _unicode(frames_of(error))
     try:
         parts = pickle.dumps((type(error), error.args, vars(error)))
         pickle.loads(parts)  # noqa: S301 - what this process has just written
@@ -94,6 +94,10 @@ def restored(sent: Raised) -> BaseException:
             error = HandlerRaised(sent.text)
     error.__cause__ = InChild(sent.frames)
     return error
+
+
+def _unicode(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _made(kind: type[BaseException], args: tuple[Any, ...], attributes: dict[str, Any]) -> BaseException:

@@ -30,6 +30,7 @@ class Drive:
     def __await__(self) -> Generator[Any, Any, Any]:
         run = copy_context().run
         send, throw, watch = self._coroutine.send, self._coroutine.throw, self._watch
+        closed = False
         try:
             waited_for = run(send, None)
             self._suspended()
@@ -39,8 +40,13 @@ class Drive:
                 try:
                     answer = yield waited_for
                 except BaseException as error:
+                    closed = isinstance(error, GeneratorExit)
                     waited_for = run(throw, error)
                 else:
                     waited_for = run(send, answer)
         except StopIteration as stop:
             return stop.value
+        except GeneratorExit as error:
+            if closed:
+                raise
+            raise RuntimeError("the handler raised GeneratorExit") from error  # or it would end the runner

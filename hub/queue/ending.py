@@ -18,7 +18,7 @@ from hub.errors import (
     TransactionConflict,
 )
 from hub.handlers.registry import Entry
-from hub.handlers.where import frames_of
+from hub.handlers.where import frames_of, message_of
 from hub.model import Settlement
 from hub.ports import Database
 from hub.queue.attempt import Attempt, Stop
@@ -121,7 +121,7 @@ class Endings:
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+    return message_of(error).splitlines()[0]
 
 
 def describe(error: BaseException) -> str:

@@ -47,6 +47,8 @@ def raises(kind: str, job: ProcessJob) -> None:
                 pass
 
             raise Local("of nobody else")
+        case "half":
+            raise ValueError("\ud800")
         case "permanent":
             raise Permanent("never")
         case "retry":

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -72,6 +73,7 @@ async def test_its_progress_and_what_it_sends_are_the_jobs(hub: HubHarness) -> N
     [
         ("own", "failed", 1, "Broken: the door is broken"),
         ("local", "failed", 2, "HandlerRaised: Local: of nobody else"),
+        ("half", "failed", 2, "ValueError: \\ud800"),
         ("permanent", "failed", 1, "Permanent: never"),
         ("retry", "completed", 2, None),
         ("exit", "failed", 2, "SystemExit: 3"),
@@ -86,6 +88,8 @@ async def test_what_it_raises_counts_as_if_it_were_raised_here(
     assert len(found.attempts) == attempts
     if error is not None:
         assert (found.error or "").startswith(error), found.error
+    if kind in ("own", "local", "exit"):  # where, in the handler and not in the hub
+        assert re.search(r'pool_handlers.py", line \d+, in raises\n    raise [^\n]+$', found.attempts[0].error or "")
 
 
 async def test_a_snooze_is_one(hub: HubHarness) -> None:

@@ -81,9 +81,20 @@ async def test_success_after_a_retry_clears_the_error(rig: RigMaker) -> None:
         assert [h["statusid"] for h in await r.histories(job)] == [4, 3]
 
 
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise ValueError("it does not say")
+
+
 @pytest.mark.parametrize(
     ("error", "status", "failure"),
-    [(Permanent("never"), 4, "permanent"), (Cancel("not wanted"), 6, None), (SystemExit(3), 5, None)],
+    [
+        (Permanent("never"), 4, "permanent"),
+        (Cancel("not wanted"), 6, None),
+        (SystemExit(3), 5, None),
+        (GeneratorExit(), 5, None),
+        (Mute(), 5, None),
+    ],
 )
 async def test_a_handler_chooses_its_end(rig: RigMaker, error: BaseException, status: int, failure: str | None) -> None:
     @handler("chooses", retry=[60])

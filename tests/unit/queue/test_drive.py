@@ -84,3 +84,17 @@ async def test_timeouts_and_task_groups_of_the_handler_work() -> None:
         return sum(part.result() for part in parts)
 
     assert await Drive(grouped(), lambda: None) == 6
+
+
+async def test_the_end_of_a_runner_is_told_from_a_handler_that_raises_the_same() -> None:
+    async def raises() -> None:
+        raise GeneratorExit
+
+    async def waits() -> None:
+        await asyncio.sleep(60)
+
+    with pytest.raises(RuntimeError, match="the handler raised GeneratorExit"):
+        await Drive(raises(), lambda: None)
+    running = Drive(waits(), lambda: None).__await__()
+    next(running)
+    running.close()  # raises what does not leave as GeneratorExit
