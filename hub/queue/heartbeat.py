@@ -8,6 +8,7 @@ its lease has passed is never renewed and costs nothing here.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import threading
 from contextlib import AsyncExitStack
@@ -24,12 +25,14 @@ from hub.queue.watchdog import Watchdog
 
 _log = logging.getLogger("hub.queue")
 
+_LOOK = 1.0
+"""Seconds between two looks at the event loop: one that is blocked for twice as long is always noticed."""
 _GRACE = 5.0
 """Seconds past its deadline that a handler may take to react to its cancellation."""
 
 
 class Heartbeat:
-    """start, stop; `beat` seconds between two looks."""
+    """start, stop."""
 
     def __init__(
         self, database: Database, store: Store, held: Held, clock: Clock, locks: JobLocks | None = None
@@ -65,13 +68,16 @@ class Heartbeat:
 
     async def _beat(self) -> None:
         beat = min(self._lease / 6, 5.0)
+        looks = max(1, round(beat / _LOOK))
         async with AsyncExitStack() as apart:
             connection = await apart.enter_async_context(self._database.apart())
             locks = await apart.enter_async_context(self._locks.apart()) if self._locks is not None else None
-            while not self._stopped.wait(beat):
+            for number in itertools.count(1):
+                if self._stopped.wait(beat / looks):
+                    return
                 try:
                     self._watchdog.look(self._held.all(), self._clock.monotonic(), _GRACE)
-                    if due := self._due():
+                    if number % looks == 0 and (due := self._due()):
                         await self._renew(connection, locks, due)
                 except Exception:  # a bug must not end the heartbeat: every lease would
                     _log.exception("the heartbeat failed")

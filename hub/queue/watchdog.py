@@ -11,7 +11,9 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterable
+from types import FrameType
 
+from hub.handlers.registry import Entry
 from hub.queue.attempt import Attempt
 
 _log = logging.getLogger("hub.queue")
@@ -20,7 +22,7 @@ _FRAMES = 3
 
 
 class Watchdog:
-    """`look` is called at every beat; a loop that has not come round since the last one is blocked."""
+    """`look` is called again and again; a loop that has not come round since the last time is blocked."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -34,7 +36,9 @@ class Watchdog:
         """Judge the loop, and the handlers that are past their deadline by more than `grace` seconds."""
         if self._asked != self._answered and not self._blocked:
             self._blocked = True
-            _log.warning("the event loop is blocked; heartbeats go on, everything else waits for:\n%s", self._where())
+            _log.warning(
+                "the event loop is blocked%s; heartbeats go on, everything else waits for:\n%s", *self._where()
+            )
         elif self._asked == self._answered:
             self._blocked = False
             self._asked += 1
@@ -51,6 +55,16 @@ class Watchdog:
     def _answer(self, asked: int) -> None:
         self._answered = asked
 
-    def _where(self) -> str:
+    def _where(self) -> tuple[str, str]:
+        """By whom, and where it stands."""
         frame = sys._current_frames().get(self._thread)
-        return "".join(traceback.format_stack(frame)[-_FRAMES:]).rstrip() if frame is not None else "(no longer)"
+        if frame is None:
+            return "", "(no longer)"
+        stack = "".join(traceback.format_stack(frame)[-_FRAMES:]).rstrip()
+        outer: FrameType | None = frame
+        while outer is not None:
+            entry = outer.f_locals.get("entry")
+            if isinstance(entry, Entry):  # what runs a handler holds it
+                return f" by handler {entry.name}", stack
+            outer = outer.f_back
+        return "", stack
