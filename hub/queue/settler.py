@@ -261,7 +261,7 @@ class Settler:
 
 def _refused(settlement: Settlement, error: HubError) -> Settlement:
     """The database cannot hold this result: the attempt has failed, with an error that it can hold."""
-    reason = ascii(f"the result cannot be stored: {error}")[1:2000]
+    reason = ascii(f"the result cannot be stored: {error}")[1:-1][:2000]
     return Settlement(
         id=settlement.id, fence=settlement.fence, result=None, executionid=settlement.executionid,
         duration=settlement.duration, attempt=settlement.attempt, statusid=Status.FAILED,
