@@ -185,9 +185,11 @@ class MigrationError(HubError):
 
 
 class AddressInvalid(HubError):
-    """A database address (URL) that cannot be understood; the message shows it without its password."""
+    """An address (URL) of a database or a cache that cannot be understood; the message shows it without its password.
+    `field` is where the configuration has it."""
 
     code = "address-invalid"
+    field = "database.url"
 
 
 def _seconds(delay: float | timedelta | None) -> float | None:

@@ -50,7 +50,9 @@ class MemcachedCache:
         return MemcachedCache(self.address, prefix=self.prefix, timeout=self.timeout)
 
     async def ping(self) -> None:
-        await self._exchange([b"version"])
+        [answer] = await self._exchange([b"version"])
+        if not answer.startswith(b"VERSION "):
+            raise CacheUnavailable(f"Memcached: not one that answers {answer[:80]!r}")
 
     async def get(self, name: str) -> bytes | None:
         return (await self.found([name])).get(name, (None, 0))[0]

@@ -35,7 +35,11 @@ def open_cache(settings: CacheSettings) -> AnyCache:
     if settings.url is None:
         raise AddressInvalid(f"a cache of type {settings.adapter} needs an address")
     kind = RedisCache if settings.adapter == "redis" else MemcachedCache
-    return kind(settings.url, prefix=settings.prefix, timeout=settings.timeout)
+    try:
+        return kind(settings.url, prefix=settings.prefix, timeout=settings.timeout)
+    except AddressInvalid as error:
+        error.field = "cache.url"
+        raise
 
 
 def open_channels(cache: AnyCache, instance: str, clock: Clock) -> RedisChannels | None:

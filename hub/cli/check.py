@@ -19,7 +19,9 @@ async def check(
     file: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="The configuration; the same as --config.")
     ] = None,
-    connect: Annotated[bool, typer.Option("--connect", help="Reach the database and the adapters too.")] = False,
+    connect: Annotated[
+        bool, typer.Option("--connect", help="Reach the database, the adapters and the cache too.")
+    ] = False,
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -27,7 +29,7 @@ async def check(
 
     Each fault is told with its place and, where there is one, a suggestion; then the exit code is 1. With --connect
     also: the database's version and latency, migrations that are missing, whether it takes the connections that
-    database.pool and the hub's reserve need, and whether each adapter can be connected to.
+    database.pool and the hub's reserve need, whether each adapter can be connected to, and whether the cache is there.
     """
     from hub.cli.examine import examine
     from hub.cli.show import print_json
@@ -76,6 +78,10 @@ def _summary(report: Report) -> list[tuple[str, str]]:
     if report.adapters:
         names = ", ".join(f"{one.adapter}{' (not tried)' if one.skipped else ''}" for one in report.adapters)
         lines.append(("adapters", f"{_verdict(report, 'adapters')}  [dim]{names}[/]"))
+    if report.cache is not None:
+        lines.append(
+            ("cache", f"{'[green]ok[/]' if report.cache.reachable else 'away'}  [dim]{report.cache.adapter}[/]")
+        )
     return lines
 
 

@@ -25,7 +25,7 @@ from hub.db import migrator
 from hub.db.engine import open_database
 from hub.db.statement import load
 from hub.db.url import Address, parse
-from hub.errors import CacheUnavailable, HubError, MigrationError, Rejected
+from hub.errors import AddressInvalid, CacheUnavailable, HubError, MigrationError, Rejected
 from hub.handlers.mark import HandlersInvalid
 from hub.handlers.registry import Registry
 from hub.ingest.leases import Leases
@@ -40,7 +40,7 @@ _UNKEYED = {
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """A fault or a warning; `part` is configuration, handlers, references, database or adapters."""
+    """A fault or a warning; `part` is configuration, handlers, references, database, adapters or cache."""
 
     part: str
     path: str
@@ -60,6 +60,11 @@ class Reached(msgspec.Struct):
     pending: list[str] = []
 
 
+class CacheReached(msgspec.Struct, frozen=True):
+    adapter: str
+    reachable: bool
+
+
 @dataclass
 class Report:
     """All that was found."""
@@ -69,6 +74,7 @@ class Report:
     references: int = 0
     database: Reached | None = None
     adapters: list[Reach] = field(default_factory=list)
+    cache: CacheReached | None = None
     faults: list[Finding] = field(default_factory=list)
     warnings: list[Finding] = field(default_factory=list)
 
@@ -80,13 +86,14 @@ class Report:
             "handlers": self.handlers,
             "database": self.database,
             "adapters": self.adapters,
+            "cache": self.cache,
             "faults": self.faults,
             "warnings": self.warnings,
         }
 
 
 async def examine(file: Path | None, *, connect: bool) -> Report:
-    """Look at everything; `connect`: reach the database and the adapters too."""
+    """Look at everything; `connect`: reach the database, the adapters and the cache too."""
     configure_logging("error")  # what importing handlers logs is not asked for
     report = Report(file=str(file) if file else None)
     try:
@@ -105,7 +112,7 @@ async def examine(file: Path | None, *, connect: bool) -> Report:
         await _reach(configuration, report)
         if hub is not None:
             await _reach_adapters(configuration, hub, report)
-            await _reach_cache(hub, report)
+            await _reach_cache(configuration, hub, report)
     return report
 
 
@@ -119,7 +126,7 @@ def _hub(configuration: Configuration, report: Report) -> Hub | None:
     except (HandlersInvalid, WorkflowInvalid) as error:
         report.faults += [Finding("handlers", "handlers", fault) for fault in error.faults]
     except HubError as error:
-        place = error.field if isinstance(error, Rejected) and error.field else "database.url"
+        place = (error.field if isinstance(error, Rejected | AddressInvalid) else None) or "database.url"
         report.faults.append(Finding("configuration", place, str(error)))
     return None
 
@@ -216,15 +223,18 @@ async def _reach_adapters(configuration: Configuration, hub: Hub, report: Report
             (report.warnings if one.skipped else report.faults).append(finding)
 
 
-async def _reach_cache(hub: Hub, report: Report) -> None:
+async def _reach_cache(configuration: Configuration, hub: Hub, report: Report) -> None:
     """A hub runs without its cache: that it is away is worth a warning."""
     cache = hub.sharing.cache
-    if cache is None:
+    if cache is None or configuration.cache is None:
         return
+    adapter = configuration.cache.adapter
     try:
         await cache.ping()
+        report.cache = CacheReached(adapter, reachable=True)
     except CacheUnavailable as error:
         hint = "without it the hub runs in single-instance mode"
+        report.cache = CacheReached(adapter, reachable=False)
         report.warnings.append(Finding("cache", "cache.url", str(error), hint))
     finally:
         await cache.close()

@@ -18,6 +18,7 @@ from sqlalchemy import text
 from hub import Hub, handler
 from hub.cache import CacheSettings, open_cache
 from hub.config.load import build
+from hub.errors import CacheUnavailable
 from hub.locking import open_locks
 from hub.model import Status
 from tests.integration.cli_project import CliProject, Running
@@ -90,13 +91,30 @@ async def test_a_cache_that_is_away_stops_nobody(own_redis: RedisService, postgr
         assert (await _mode(address))["mode"] == "single-instance"
         project.configure(http={"port": int(address.rpartition(":")[2])})
         assert "single-instance mode: redis is away" in project.ok("status")
+        (tmp_path / "bare").mkdir()
+        bare = CliProject(tmp_path / "bare", postgres_url, cache={"adapter": "redis", "url": own_redis.url})
+        checked = bare.json("check", "--connect")
+        assert checked["cache"] == {"adapter": "redis", "reachable": False}
+        assert [each["path"] for each in checked["warnings"]] == ["cache.url"]
         assert sum("single-instance mode" in line for line in hub.said) == 1
         await asyncio.to_thread(own_redis.start)
         await hub.until("is there")
         assert (await _mode(address))["mode"] == "distributed"
         assert json.loads(project.ok("status", "--json"))["health"]["cache"]["reachable"] is True
+        assert bare.json("check", "--connect")["cache"] == {"adapter": "redis", "reachable": True}
     finally:
         await hub.kill()
+
+
+async def test_an_address_is_checked_for_what_is_there(redis_server: RedisService, tmp_path: Path) -> None:
+    address = redis_server.url.partition("//")[2].partition("/")[0]
+    cache = open_cache(CacheSettings(adapter="memcached", url=f"memcached://{address}"))
+    with pytest.raises(CacheUnavailable, match="not one that answers"):
+        await cache.ping()
+    await cache.close()
+    project = _project(tmp_path / "one", "sqlite:///x.db", {"adapter": "redis", "url": "redis://127.0.0.1:none/0"})
+    [fault] = json.loads(project.hub("check", "--json").stdout)["faults"]
+    assert (fault["path"], "'none'" in fault["message"]) == ("cache.url", True)
 
 
 def _project(folder: Path, url: str, cache: dict[str, Any] | None) -> CliProject:
