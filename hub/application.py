@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Unpack
 
-from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
-from sqlalchemy.orm import Session
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_scoped_session
 
 from hub.clock import SystemClock
 from hub.handlers.outgoing import Options, request
 from hub.model import NewJob
-from hub.queue.application import enqueue_in, insert_in
+from hub.queue.application import SyncConnection, enqueue_in, insert_in
 
 __all__ = ["Options", "enqueue", "enqueue_async", "enqueue_many", "enqueue_many_async"]
 
@@ -24,7 +22,7 @@ _clock = SystemClock()
 
 
 def enqueue(
-    connection: Connection | Session,
+    connection: SyncConnection,
     handler: str,
     payload: Any = None,
     *,
@@ -38,21 +36,21 @@ def enqueue(
     transaction survives that.
     """
     job = request(_clock.new_id(), handler, payload, metadata, options)
-    insert_in(connection, [job], _nobody)
+    insert_in(connection, [job], None)
     return job.id
 
 
 def enqueue_many(
-    connection: Connection | Session, handler: str, payloads: Iterable[Any], **options: Unpack[Options]
+    connection: SyncConnection, handler: str, payloads: Iterable[Any], **options: Unpack[Options]
 ) -> list[str]:
     """As `enqueue`, a job for each payload, in one statement; answers their ids in that order."""
     jobs = _jobs(handler, payloads, options)
-    insert_in(connection, jobs, _nobody)
+    insert_in(connection, jobs, None)
     return [job.id for job in jobs]
 
 
 async def enqueue_async(
-    connection: AsyncConnection | AsyncSession,
+    connection: AsyncConnection | AsyncSession | async_scoped_session[AsyncSession],
     handler: str,
     payload: Any = None,
     *,
@@ -61,22 +59,21 @@ async def enqueue_async(
 ) -> str:
     """As `enqueue`, for an async connection or session."""
     job = request(_clock.new_id(), handler, payload, metadata, options)
-    await enqueue_in(connection, [job], _nobody)
+    await enqueue_in(connection, [job], None)
     return job.id
 
 
 async def enqueue_many_async(
-    connection: AsyncConnection | AsyncSession, handler: str, payloads: Iterable[Any], **options: Unpack[Options]
+    connection: AsyncConnection | AsyncSession | async_scoped_session[AsyncSession],
+    handler: str,
+    payloads: Iterable[Any],
+    **options: Unpack[Options],
 ) -> list[str]:
     """As `enqueue_many`, for an async connection or session."""
     jobs = _jobs(handler, payloads, options)
-    await enqueue_in(connection, jobs, _nobody)
+    await enqueue_in(connection, jobs, None)
     return [job.id for job in jobs]
 
 
 def _jobs(handler: str, payloads: Iterable[Any], options: Options) -> list[NewJob]:
     return [request(_clock.new_id(), handler, payload, None, options) for payload in payloads]
-
-
-def _nobody(queues: Iterable[str]) -> None:
-    """No workers in this process."""

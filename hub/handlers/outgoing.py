@@ -217,7 +217,9 @@ def _time(value: object) -> datetime:
         raise Permanent("at: outside the calendar") from error
 
 
-def _metadata(value: Mapping[str, Any]) -> str:
+def _metadata(value: object) -> str:
+    if not isinstance(value, Mapping):
+        raise Permanent("metadata: expected an object")
     try:
         return storable_json(dict(value))
     except NotJson as error:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import binascii
 import math
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -61,7 +62,9 @@ def json_text(value: Any) -> str:
     except UnicodeEncodeError as error:
         raise NotJson("text with a lone surrogate") from error
     except (TypeError, ValueError, OverflowError) as error:
-        raise NotJson(str(error)) from error
+        long = "integer string conversion" in str(error)  # how Python says it, with a remedy that is none here
+        most = sys.get_int_max_str_digits()
+        raise NotJson(f"a whole number of more than {most} digits" if long else str(error)) from error
     return data.decode()
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import msgspec
 from msgspec.structs import asdict
 from sqlalchemy import Connection, DateTime, Dialect, Float, Integer, column, event, insert, table, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
-from sqlalchemy.orm import Session
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_scoped_session
+from sqlalchemy.orm import Session, scoped_session
 from sqlalchemy.types import JSON, Text, TypeDecorator, TypeEngine
 
 from hub.db.mysql.instants import utc_text
@@ -23,8 +24,8 @@ from hub.db.sqlite.instants import to_text
 from hub.errors import Rejected
 from hub.model import NewJob, Status
 
-AnyConnection = AsyncConnection | AsyncSession | Connection | Session
-
+SyncConnection = Connection | Session | scoped_session[Session]
+AnyConnection = AsyncConnection | AsyncSession | async_scoped_session[AsyncSession] | SyncConnection
 
 _MYSQL = ("mysql", "mariadb")
 
@@ -59,20 +60,33 @@ _QUEUE_JOBS = table(
 )
 
 
-async def enqueue_in(connection: AnyConnection, jobs: Sequence[NewJob], woken: Callable[[Iterable[str]], None]) -> None:
+Woken = Callable[[Iterable[str]], None]
+"""Is told the queues of rows that have been committed."""
+
+_uncommitted: WeakKeyDictionary[Connection, dict[Woken, set[str]]] = WeakKeyDictionary()
+
+
+async def enqueue_in(connection: AnyConnection, jobs: Sequence[NewJob], woken: Woken | None) -> None:
     """Insert rows with the caller's connection or session; they count once the caller commits.
 
     A dedupe or unique key that is taken raises the database's own integrity error, which is the caller's to handle.
     """
+    await run_in(connection, insert_in, jobs, woken)
+
+
+async def run_in(connection: AnyConnection, work: Callable[..., None], *arguments: object) -> None:
+    """Call `work` with the connection or session in its synchronous form, and the arguments."""
+    if isinstance(connection, async_scoped_session):
+        connection = connection()
     if isinstance(connection, AsyncConnection | AsyncSession):
-        await connection.run_sync(insert_in, jobs, woken)
+        await connection.run_sync(work, *arguments)
     else:
-        insert_in(connection, jobs, woken)
+        work(connection, *arguments)
 
 
-def insert_in(connection: Connection | Session, jobs: Sequence[NewJob], woken: Callable[[Iterable[str]], None]) -> None:
+def insert_in(connection: SyncConnection, jobs: Sequence[NewJob], woken: Woken | None) -> None:
     """The same for a synchronous connection or session."""
-    plain = connection.connection() if isinstance(connection, Session) else connection
+    plain = plain_of(connection)
     dialect = plain.dialect.name
     if dialect not in ("postgresql", "sqlite", *_MYSQL):
         raise Rejected(f"the hub's tables cannot be in a database of {dialect}", field="connection")
@@ -83,7 +97,32 @@ def insert_in(connection: Connection | Session, jobs: Sequence[NewJob], woken: C
     if dialect == "postgresql":
         for queue in queues:
             plain.execute(text("SELECT pg_notify('hub_jobs', :queue)"), {"queue": queue})
-    event.listen(plain, "commit", lambda _: woken(queues), once=True)
+    if woken is not None:
+        if plain not in _uncommitted:  # SQLAlchemy forgets a listener only together with the connection
+            _uncommitted[plain] = {}
+            event.listen(plain, "commit", _committed)
+        _uncommitted[plain].setdefault(woken, set()).update(queues)
+
+
+def plain_of(given: object) -> Connection:
+    """The connection, or the one that a session has. Raises Rejected for anything else."""
+    if isinstance(given, scoped_session):
+        given = given()
+    if isinstance(given, Session):
+        return given.connection()
+    if isinstance(given, Connection):
+        return given
+    way = ", which is async: await enqueue_async" if isinstance(given, AsyncConnection | AsyncSession) else ""
+    raise Rejected(
+        f"expected a connection or session of SQLAlchemy, got {type(given).__name__}{way}", field="connection"
+    )
+
+
+def _committed(connection: Connection) -> None:
+    told = _uncommitted[connection]
+    _uncommitted[connection] = {}
+    for woken, queues in told.items():
+        woken(queues)
 
 
 def _row(job: NewJob) -> dict[str, Any]:

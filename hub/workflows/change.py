@@ -14,13 +14,14 @@ import msgspec
 from hub.errors import Conflict, NotFound, TransactionConflict
 from hub.model import NewJob, Status
 from hub.ports import Database, JobScope, JobTransaction
+from hub.queue.application import Woken
 from hub.queue.store import Store
 from hub.workflows import graph, rows
 from hub.workflows.catalog import Catalog
 from hub.workflows.definition import Definition, Step
 from hub.workflows.graph import Decision
 from hub.workflows.progress import Execution, Progress
-from hub.workflows.start import Start, Woken
+from hub.workflows.start import Start
 
 _TRIES = 5
 _encode = msgspec.json.Encoder().encode

@@ -18,7 +18,7 @@ from hub.handlers.job import Job
 from hub.handlers.payload import NotJson, storable_json
 from hub.model import Status
 from hub.ports import Database, Row
-from hub.queue.application import AnyConnection
+from hub.queue.application import AnyConnection, Woken
 from hub.queue.records import LARGEST_PAGE, Records
 from hub.queue.store import Store
 from hub.workflows import graph, rows
@@ -26,7 +26,7 @@ from hub.workflows.catalog import Catalog
 from hub.workflows.change import Change
 from hub.workflows.definition import Definition, Step
 from hub.workflows.progress import Progress, own, read_progress
-from hub.workflows.start import Start, Woken, start, start_in
+from hub.workflows.start import Start, start, start_in
 
 Record = dict[str, Any]
 

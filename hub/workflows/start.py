@@ -5,23 +5,18 @@ Invariant: all of it is one commit: of the hub's own, of a job's, or of an appli
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Dialect, cast, column, func, insert, literal, table
+from sqlalchemy import Dialect, cast, column, func, insert, literal, table
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
-from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import Text
 
 from hub.model import NewJob
-from hub.queue.application import AnyConnection, insert_in
+from hub.queue.application import AnyConnection, SyncConnection, Woken, insert_in, plain_of, run_in
 from hub.workflows import graph, rows
 from hub.workflows.definition import Definition
-
-Woken = Callable[[Iterable[str]], None]
 
 _COLUMNS = (
     "workflow_id", "workflow_type", "status", "context", "definition", "definition_digest", "progress", "created_by",
@@ -66,15 +61,12 @@ def start(
 
 async def start_in(connection: AnyConnection, beginning: Start, woken: Woken) -> None:
     """Begin with the caller's connection or session, of any driver; it counts once the caller commits."""
-    if isinstance(connection, AsyncConnection | AsyncSession):
-        await connection.run_sync(insert_all, beginning, woken)
-    else:
-        insert_all(connection, beginning, woken)
+    await run_in(connection, insert_all, beginning, woken)
 
 
-def insert_all(connection: Connection | Session, beginning: Start, woken: Woken) -> None:
+def insert_all(connection: SyncConnection, beginning: Start, woken: Woken) -> None:
     """The same for a synchronous connection or session."""
-    plain = connection.connection() if isinstance(connection, Session) else connection
+    plain = plain_of(connection)
     dialect = plain.dialect
     values: dict[str, Any] = dict(zip(_COLUMNS, beginning.execution, strict=True))
     values["context"] = _json(values["context"], dialect)

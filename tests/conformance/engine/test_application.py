@@ -1,14 +1,14 @@
 """Enqueue as a part of the application's own transaction."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from hub import Job, handler
 from hub.errors import Rejected
@@ -100,10 +100,38 @@ async def test_synchronous_applications_have_it_too(rig: RigMaker) -> None:
         assert (await r.until("by-session"))["statusid"] == 3
 
 
-async def test_another_kind_of_database_is_refused(rig: RigMaker) -> None:
-    class Elsewhere:
-        class dialect:
-            name = "oracle"
+async def test_what_is_no_connection_to_the_hubs_tables_is_refused() -> None:
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        engine.dialect.name = "oracle"
+        with pytest.raises(Rejected, match="oracle"):
+            insert_in(connection, [row("x")], None)
+    with pytest.raises(Rejected, match="got Engine"):
+        insert_in(engine, [row("x")], None)  # type: ignore[arg-type]  # what is tested
+    with pytest.raises(Rejected, match="await enqueue_async"):
+        insert_in(AsyncSession(), [row("x")], None)  # type: ignore[arg-type]  # what is tested
 
-    with pytest.raises(Rejected, match="oracle"):
-        insert_in(Elsewhere(), [row("x")], lambda _: None)  # type: ignore[arg-type]  # stands for a foreign connection
+
+async def test_a_connection_that_is_kept_tells_of_each_commit_once(rig: RigMaker) -> None:
+    told: list[list[str]] = []
+
+    def woken(queues: Iterable[str]) -> None:
+        told.append(sorted(queues))
+
+    def of_the_application(url: str) -> None:
+        engine = create_engine(url)
+        with engine.connect() as connection:
+            for number in range(3):
+                insert_in(connection, [row(f"a{number}"), row(f"b{number}")], woken)
+                insert_in(connection, [row(f"c{number}")], woken)
+                connection.commit()
+        session = scoped_session(sessionmaker(engine))
+        insert_in(session, [row("scoped")], woken)
+        session.commit()
+        session.remove()
+        engine.dispose()
+
+    async with rig(noted, poll_interval=0.1) as r:
+        await asyncio.to_thread(of_the_application, with_driver(r.url, SYNC))
+        assert (await r.until("scoped"))["statusid"] == 3
+    assert told == [["default"]] * 4

@@ -318,7 +318,7 @@ def endless_model() -> OrderModel:
         (endless_model(), "ircular"),
         ("\ud800", "surrogate"),
         ({"a": "\ud800"}, "surrogate"),
-        ({"a": 10**5000}, "4300"),
+        ({"a": 10**5000}, "payload: a whole number of more than 4300 digits"),
         ({(1, 2): 3}, "tuple"),
     ],
 )
