@@ -31,7 +31,7 @@ class Reading:
 
 @handler("reading.count", share_transaction=True)
 async def count(reading: Reading, job: Job) -> None:
-    """How many readings a sensor has sent. Nothing here waits for anything but `job.db`."""
+    """How many readings a sensor has sent. Nothing here waits for anything but `job.db`, once the table is there."""
     await have(job.db, counts)
     found = await job.db.execute(
         update(counts).where(counts.c.sensor == reading.sensor).values(readings=counts.c.readings + 1)
