@@ -1,5 +1,7 @@
 -- Made from migrations/mysql/ by scripts/whole_migrations.py: edit those files instead.
 
+SET @hub_mode = @@SESSION.sql_mode, SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION';
+
 -- 0001_queue.sql
 -- The queue: queue_jobs, job_histories, jobs, and the hub's own small tables. MariaDB 10.11 or newer; MySQL 8.0.29 or
 -- newer by its manual.
@@ -469,3 +471,5 @@ DEALLOCATE PREPARE hub_change;
 INSERT INTO hub_migrations (version, name) VALUES (11, 'dedupe_age') ON DUPLICATE KEY UPDATE version = hub_migrations.version;
 
 DO RELEASE_LOCK(CONCAT('hub schema ', LEFT(SHA2(DATABASE(), 256), 32)));
+
+SET SESSION sql_mode = @hub_mode;

@@ -26,6 +26,9 @@ _PIECES = re.compile(
 # Replacements made in applied files that change nothing: (what stands there now, what the checksum was taken of). MySQL
 # has had no MD5 since 9.6, and the files only name their lock by it.
 _SAME = (("LEFT(SHA2(DATABASE(), 256), 32)", "MD5(DATABASE())"),)
+# A server may take "…" for a name, and the two letters of \n for two letters: the files mean what it does by default.
+_MODE = "SET @hub_mode = @@SESSION.sql_mode, SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION';\n"
+_MODE_AGAIN = "SET SESSION sql_mode = @hub_mode;\n"
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -86,5 +89,6 @@ def read(folder: Traversable) -> list[Migration]:
 
 
 def whole(dialect: str, after: int = 0) -> str:
-    """The SQL of all migrations above version `after` as one text, for psql or sqlite3."""
-    return "\n".join(f"-- {each.file}\n{each.sql}" for each in migrations(dialect) if each.version > after)
+    """The SQL of all migrations above version `after` as one text, for psql, mysql or sqlite3."""
+    text = "\n".join(f"-- {each.file}\n{each.sql}" for each in migrations(dialect) if each.version > after)
+    return f"{_MODE}\n{text}\n{_MODE_AGAIN}" if text and dialect == "mysql" else text

@@ -74,7 +74,7 @@ def test_a_dialect_without_migrations_is_told() -> None:
         migrations("oracle")
 
 
-@pytest.mark.parametrize("dialect", ["postgresql", "sqlite"])
+@pytest.mark.parametrize("dialect", ["postgresql", "mysql", "sqlite"])
 def test_the_whole_in_the_repository_is_current(dialect: str) -> None:
     """Made anew by `python scripts/whole_migrations.py`."""
     assert (ROOT / f"job_tables_{dialect}.sql").read_text(encoding="utf-8").endswith(whole(dialect))
