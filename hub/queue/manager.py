@@ -6,10 +6,16 @@ stand on the cache, and without one everybody gets the lock and the table is ask
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import Any, Protocol
 
+import msgspec
+
 from hub.clock import Clock
-from hub.errors import CacheUnavailable, Conflict, Rejected
+from hub.errors import CacheUnavailable, Conflict, Permanent, Rejected
+from hub.handlers.keys import is_unicode
+from hub.handlers.outgoing import Options, request
 from hub.handlers.payload import NotJson, json_text
 from hub.model import Claim, Enqueued, NewJob, Settlement, Status
 from hub.ports import Cache, Locks
@@ -48,8 +54,9 @@ class QueueManager:
         self._instance = f"{instance}:manager"
         self._locks = locks
         self._cache = cache
-        self._held: dict[str, tuple[int, float]] = {}
-        """Tokens, and until when they may be good: a lock that nobody releases is forgotten then."""
+        self._owners = itertools.count(1)
+        self._held: dict[str, tuple[int, float, str]] = {}
+        """Tokens, until when they may be good, and for whom: a lock that nobody releases is forgotten then."""
         self._forgets_at = _FEW
 
     async def enqueue_job(
@@ -57,8 +64,12 @@ class QueueManager:
     ) -> str:
         """Put a job into the queue; its id. `payload` is anything that JSON can hold. Raises Rejected."""
         text = _text(payload, "payload")
-        job = NewJob(id=self._clock.new_id(), handler=handler, payload=text, queue=queue, priority=priority)
-        return (await self._enqueue(job)).id
+        options = Options(priority=priority) if queue is None else Options(priority=priority, queue=queue)
+        try:
+            job = request(self._clock.new_id(), handler, None, None, options)
+        except Permanent as error:
+            raise Rejected(str(error)) from error
+        return (await self._enqueue(msgspec.structs.replace(job, payload=text))).id
 
     async def dequeue_job(self, queue: str = "default") -> Claim | None:
         """Claim the next job, None if there is none. It is the caller's until the lease ends, which nobody renews;
@@ -90,13 +101,15 @@ class QueueManager:
         await self._written(claim, await self._store.settle([settlement]))
 
     async def acquire_lock(self, name: str, ttl: float = 30.0) -> int | None:
-        """Take a lock for `ttl` seconds: its fencing token, None if another has it. Without a cache everybody gets
-        it, with the token 0."""
+        """Take a lock for `ttl` seconds: its fencing token, None if somebody has it, here or elsewhere. Without a cache
+        everybody gets it, with the token 0. Raises Rejected for a `ttl` that is no time."""
+        _check_seconds(ttl)
         if self._locks is None:
             return 0
-        token = (await self._locks.acquire([_lock(name)], self._instance, ttl)).get(_lock(name))
+        owner = f"{self._instance}:{next(self._owners)}"  # locks know their owner again, and would let it in twice
+        token = (await self._locks.acquire([_lock(name)], owner, ttl)).get(_lock(name))
         if token:
-            self._held[name] = token, self._clock.monotonic() + ttl + _LONGER
+            self._held[name] = token, self._clock.monotonic() + ttl + _LONGER, owner
             if len(self._held) >= self._forgets_at:
                 self._forget()
         return token
@@ -106,10 +119,14 @@ class QueueManager:
         held = self._held.pop(name, None)
         if held is None or self._locks is None:
             return False
-        return bool(await self._locks.release({_lock(name): held[0]}, self._instance))
+        token, _, owner = held
+        return bool(await self._locks.release({_lock(name): token}, owner))
 
     async def set_job_status(self, job_id: str, status: str, ttl: float = _STATUS_KEPT) -> None:
-        """Let others read this word as the job's status for `ttl` seconds. The table's own stays as it is."""
+        """Let others read this word as the job's status for `ttl` seconds. The table's own stays as it is. Raises
+        Rejected for what is no word, and a `ttl` that is no time."""
+        _check_seconds(ttl)
+        _check_word(status)
         if self._cache is not None:
             try:
                 await self._cache.set(_status(job_id), status.encode(), ttl)
@@ -145,6 +162,16 @@ def _text(value: Any, field: str) -> str | None:
         return None if value is None else json_text(value)
     except NotJson as error:
         raise Rejected(str(error), field=field) from error
+
+
+def _check_word(status: object) -> None:
+    if not isinstance(status, str) or not is_unicode(status):
+        raise Rejected("status: expected a text", field="status")
+
+
+def _check_seconds(ttl: object) -> None:
+    if not isinstance(ttl, int | float) or not 0 < ttl < math.inf:
+        raise Rejected("ttl: expected seconds, more than 0", field="ttl")
 
 
 def _lock(name: str) -> str:

@@ -2,7 +2,10 @@
 
 from typing import cast
 
+import pytest
+
 from hub.cache.memory import MemoryCache
+from hub.errors import Rejected
 from hub.locking.memory import MemoryLocks
 from hub.queue.manager import Enqueue, QueueManager, Statuses
 from hub.queue.store import Store
@@ -35,3 +38,34 @@ async def test_locks_that_are_good_are_all_remembered() -> None:
     for number in range(500):
         assert await found.acquire_lock(f"order {number}", 60.0)
     assert all([await found.release_lock(f"order {number}") for number in range(500)])
+
+
+async def test_who_asks_twice_gets_a_lock_once() -> None:
+    clock = FakeClock()
+    found = manager(clock)
+    first = await found.acquire_lock("report", 5.0)
+    assert first is not None
+    assert await found.acquire_lock("report", 5.0) is None
+    clock.advance(5.1)
+    second = await found.acquire_lock("report", 5.0)
+    assert second is not None
+    assert second > first
+    assert await found.release_lock("report")
+    assert await found.acquire_lock("report", 5.0) is not None
+
+
+async def test_what_is_no_time_no_word_and_no_job_is_refused() -> None:
+    found = manager(FakeClock())
+    for ttl in (0, -1.0, float("nan"), float("inf"), "5"):
+        with pytest.raises(Rejected, match="ttl"):
+            await found.acquire_lock("report", ttl)  # type: ignore[arg-type]  # what is tested
+    for word in (5, "\ud800"):
+        with pytest.raises(Rejected, match="status"):
+            await found.set_job_status("id", word)  # type: ignore[arg-type]  # what is tested
+    for handler, options, field in (
+        ("", {}, "handler"),
+        ("h", {"priority": "x"}, "priority"),
+        ("h", {"queue": ""}, "queue"),
+    ):
+        with pytest.raises(Rejected, match=field):
+            await found.enqueue_job(handler, 1, **options)  # type: ignore[arg-type]  # what is tested
