@@ -14,6 +14,8 @@ from hub.config.schema import Configuration
 def named_handlers(configuration: Configuration) -> Iterator[tuple[str, str]]:
     """(place, handler), in the order of the sections."""
     yield "jobs.default_handler", configuration.jobs.default_handler
+    for name in configuration.jobs.limits:
+        yield path_text(("jobs", "limits", name)), name
     for index, route in enumerate(configuration.routes):
         if route.handler is not None:
             yield path_text(("routes", index, "handler")), route.handler
