@@ -132,7 +132,7 @@ class Campaign:
         robbed. A few jobs more come where one of them was never quick enough to have any."""
         turns = itertools.cycle(self._shuffled(points))
         with self.victim() as steady:
-            for share in _portions(jobs, zombies):
+            for share in portions(jobs, zombies):
                 self._one_zombie(next(turns), share)
             self.outside.settled(SETTLING)
             self.expect_orderly_end(steady)
@@ -160,12 +160,12 @@ class Campaign:
         more with jobs of their own, where a machine that kept us waiting had us come too late."""
         taken = 0
         bouts = min(60, max(6, jobs // 40))
-        portions = _portions(jobs, bouts)
+        shares = portions(jobs, bouts)
         async with storing(self.outside.url, self.work) as store:
             for bout in range(_TRIES * bouts):
                 if bout >= bouts and taken >= bouts:
                     break
-                await insert_async(self.outside.url, self.ledger, portions[bout % bouts], kinds=[UNHURRIED])
+                await insert_async(self.outside.url, self.ledger, shares[bout % bouts], kinds=[UNHURRIED])
                 await until_async(self._somebody_works, SETTLING, "nobody works")
                 with contextlib.suppress(TransactionConflict):
                     taken += len(await store.rescue())
@@ -180,11 +180,11 @@ class Campaign:
         # Where nobody is told of new rows, whoever looks first takes every one: it looks more often than the other.
         zombie = self.victim(point=point, at=at, deed=Deed.STOP, poll_interval=self.work.poll_interval / 10)
         with zombie:
-            portions = itertools.cycle(_portions(jobs, _PORTIONS))
+            shares = itertools.cycle(portions(jobs, _PORTIONS))
             for number in range(_TRIES):
                 if number >= _PORTIONS and zombie.landed:
                     break
-                insert(self.outside.url, self.ledger, next(portions))
+                insert(self.outside.url, self.ledger, next(shares))
                 if not zombie.landed:
                     until(lambda: zombie.landed or self.outside.unsettled() == 0, SETTLING, "neither frozen nor done")
             if zombie.landed:
@@ -267,6 +267,6 @@ class Campaign:
         return self.random.sample(points, len(points))
 
 
-def _portions(jobs: int, number: int) -> list[int]:
+def portions(jobs: int, number: int) -> list[int]:
     """So many portions, of nearly the same size."""
     return [jobs // number + (1 if each < jobs % number else 0) for each in range(number)]

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import os
 import signal
-from functools import partial
 from pathlib import Path
 
-from tests.faults.campaign import SETTLING, Campaign, Tally
+from tests.faults.campaign import SETTLING, Campaign, Tally, portions
 from tests.faults.generator import insert
 from tests.faults.process import Victim
 from tests.faults.waiting import until
 from tests.servers.process import descendants
 
 _MORE = 20
+_DONE = "statusid = 3 AND parentjobid IS NULL"
 _DIED = "SELECT count(*) FROM job_histories WHERE statusid = 4 AND result LIKE 'ChildDied: %SIGKILL%'"
 
 
@@ -30,22 +30,28 @@ def kill_children(campaign: Campaign, jobs: int, *, kills: int) -> Tally:
     child was idle that moment."""
     outside, killed = campaign.outside, set[int]()
     with campaign.victim() as worker:
-        insert(outside.url, campaign.ledger, jobs, kinds=campaign.kinds)
-        for number in range(1, kills + 1):
-            until(
-                partial(_reached, campaign, jobs * number // (kills + 2)),
-                SETTLING,
-                lambda: f"the work does not go on\n{worker.output()[-4000:]}",
-            )
-            _kill_one(campaign, worker, killed)
-        outside.settled(SETTLING)
+        for portion in portions(jobs, kills):
+            _kill_amid(campaign, worker, portion, killed)
         while not outside.fetch(_DIED)[0][0] and len(killed) < kills + _MORE:
-            insert(outside.url, campaign.ledger, jobs, kinds=campaign.kinds)
-            _kill_one(campaign, worker, killed)
-            outside.settled(SETTLING)
+            _kill_amid(campaign, worker, jobs, killed)
         campaign.expect_orderly_end(worker)
     campaign.landed["child killed"] = outside.fetch(_DIED)[0][0]
     return campaign.settle()
+
+
+def _kill_amid(campaign: Campaign, worker: Victim, jobs: int, killed: set[int]) -> None:
+    """One child, once a few of so many new jobs are done, wait for the rest. Where nothing tells of new rows, every
+    child would be idle before that."""
+    outside = campaign.outside
+    enough = outside.count(_DONE) + max(1, jobs // 4)
+    insert(outside.url, campaign.ledger, jobs, kinds=campaign.kinds)
+    until(
+        lambda: outside.count(_DONE) >= enough,
+        SETTLING,
+        lambda: f"the work does not go on\n{worker.output()[-4000:]}",
+    )
+    _kill_one(campaign, worker, killed)
+    outside.settled(SETTLING)
 
 
 def _kill_one(campaign: Campaign, worker: Victim, killed: set[int]) -> None:
@@ -53,10 +59,6 @@ def _kill_one(campaign: Campaign, worker: Victim, killed: set[int]) -> None:
     pid = campaign.random.choice(sorted(set(children(worker)) - killed))
     killed.add(pid)
     os.kill(pid, signal.SIGKILL)
-
-
-def _reached(campaign: Campaign, jobs: int) -> bool:
-    return campaign.outside.count("statusid = 3 AND parentjobid IS NULL") >= jobs
 
 
 def _command(pid: int) -> str:
