@@ -75,7 +75,7 @@ class Jobs(Section):
         description=f"How many jobs one process runs at once. Left out: the sum of `queues`, else {DEFAULT_WORKERS}.",
     )
     poll_interval: PositiveDuration = Field(default=5.0, description="The safety net behind the wake-ups.")
-    max_retries: Natural = Field(default=3, description="Natural after the first attempt, where nobody says otherwise.")
+    max_retries: Natural = Field(default=3, description="Retries after the first attempt, where nobody says otherwise.")
     scheduler_check_interval: PositiveDuration = 60.0
     use_redis: bool = Field(default=False, description="Informational: whichever cache is configured is used.")
     job_history_retention_days: Natural = Field(default=90, description="Days; histories older are deleted.")

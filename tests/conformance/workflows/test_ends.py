@@ -1,6 +1,9 @@
 """Ends of steps behind their fences: what a stale worker says of a step changes nothing."""
 
+import json
 from typing import Any
+
+import pytest
 
 from hub import handler
 from hub.model import Claim, Settlement, Status
@@ -12,6 +15,7 @@ from tests.conformance.workflows.rig import Rig, RigMaker, states
 async def branch() -> None: ...
 
 
+LINE = Workflow("line").step("a", branch).step("b", branch, after="a").step("c", branch, after="b")
 PAIR = Workflow("pair").step("a", branch).step("b", branch).step("join", branch, after=["a", "b"])
 
 
@@ -96,3 +100,90 @@ async def test_the_first_error_stays_whatever_happens_to_a_failed_workflow(rig: 
         assert (found["status"], found["error_message"]) == ("cancelled", "a: no such customer")
         await r.workflows.resume(workflow_id, actor="ada")
         assert (await summary(r, workflow_id))["error_message"] is None
+
+
+# --- what others make of an execution between two of its steps -------------------------------------------------------
+
+
+async def halfway(r: Rig) -> tuple[str, tuple[Claim, Settlement]]:
+    """An execution whose first step has ended here, and the end of its second, which is not told yet."""
+    workflow_id = await r.start("line")
+    (first,) = await claimed(r)
+    assert await r.workflows.progress.complete([end(r, first)]) == {first.id}
+    (second,) = await claimed(r)
+    return workflow_id, end(r, second, '{"b": 2}')
+
+
+async def test_a_step_goes_on_from_the_one_before(rig: RigMaker) -> None:
+    async with rig(LINE, roles=["api"]) as r:
+        workflow_id, ended = await halfway(r)
+        assert await r.workflows.progress.complete([ended]) == {ended[0].id}
+        (third,) = await claimed(r)
+        assert third.payload is not None
+        assert json.loads(third.payload) == {"done": 1, "b": 2}
+        assert await r.workflows.progress.complete([end(r, third, '"c"')]) == {third.id}
+        found = await summary(r, workflow_id)
+        assert (found["status"], found["context"]) == ("completed", {"done": 1, "b": 2, "c": "c"})
+
+
+async def test_what_somebody_writes_by_sql_between_two_steps_counts(rig: RigMaker) -> None:
+    async with rig(LINE, roles=["api"]) as r:
+        workflow_id, ended = await halfway(r)
+        other, untouched = await halfway(r)
+        await r.sql("UPDATE workflow_executions SET context = '{\"mine\": 3}' WHERE workflow_id = :id", id=workflow_id)
+        assert await r.workflows.progress.complete([ended, untouched]) == {ended[0].id, untouched[0].id}
+        assert (await summary(r, workflow_id))["context"] == {"mine": 3, "b": 2}
+        assert (await summary(r, other))["context"] == {"done": 1, "b": 2}
+
+
+async def test_a_cancellation_between_two_steps_holds(rig: RigMaker) -> None:
+    async with rig(LINE, roles=["api"]) as r:
+        for by_sql in (True, False):
+            workflow_id, ended = await halfway(r)
+            if by_sql:
+                await r.sql(
+                    "UPDATE workflow_executions SET status = 'cancelled' WHERE workflow_id = :id", id=workflow_id
+                )
+            else:
+                await r.workflows.change.cancel(workflow_id)
+            await r.workflows.progress.complete([ended])
+            found = await summary(r, workflow_id)
+            assert (found["status"], states(found)["c"]) == ("cancelled", "pending")
+            assert await claimed(r) == []
+
+
+async def test_a_deletion_between_two_steps_ends_the_job(rig: RigMaker) -> None:
+    async with rig(LINE, roles=["api"]) as r:
+        workflow_id, ended = await halfway(r)
+        await r.sql("DELETE FROM workflow_executions WHERE workflow_id = :id", id=workflow_id)
+        assert await r.workflows.progress.complete([ended]) == {ended[0].id}
+        assert await r.sql("SELECT step_id FROM workflow_steps") == []
+        assert await claimed(r) == []
+
+
+async def test_an_end_whose_lease_was_lost_leaves_the_execution_as_it_was(rig: RigMaker) -> None:
+    async with rig(LINE, roles=["api"]) as r:
+        workflow_id, (claim, lost) = await halfway(r)
+        await stolen(r, claim.id)
+        assert await r.workflows.progress.complete([(claim, lost)]) == set()
+        found = await summary(r, workflow_id)
+        assert (found["context"], states(found)["c"]) == ({"done": 1}, "pending")
+        await r.sql("UPDATE queue_jobs SET fence = fence - 1 WHERE id = :id", id=claim.id)
+        assert await r.workflows.progress.complete([end(r, claim, '{"again": 1}')]) == {claim.id}
+        assert (await summary(r, workflow_id))["context"] == {"done": 1, "again": 1}
+
+
+async def test_instances_that_take_turns_see_each_other(rig: RigMaker, database_url: str) -> None:
+    if database_url.startswith("sqlite"):
+        pytest.skip("SQLite takes one process")
+    apart = {"http": {"port": 0}}
+    async with (
+        rig(LINE, roles=["api"], configuration=apart) as one,
+        rig(LINE, roles=["api"], configuration=apart) as other,
+    ):
+        workflow_id = await one.start("line")
+        for number, r in enumerate((one, other, one)):
+            (claim,) = await claimed(r)
+            assert await r.workflows.progress.complete([end(r, claim, f'{{"{number}": 1}}')]) == {claim.id}
+        found = await summary(one, workflow_id)
+        assert (found["status"], found["context"]) == ("completed", {"0": 1, "1": 1, "2": 1})
