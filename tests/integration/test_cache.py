@@ -67,8 +67,9 @@ async def test_two_processes_share_the_jobs(cache: dict[str, Any] | None, postgr
         await connection.execute(
             "INSERT INTO queue_jobs (handler, payload) SELECT 'cache.note', n::text FROM generate_series(1, 600) n"
         )
-        async with asyncio.timeout(30):
-            await _until(lambda: connection.fetchval("SELECT count(*) = 600 FROM queue_jobs WHERE statusid = 3"))
+        ended = "SELECT count(*) = 600 FROM queue_jobs WHERE handler = 'cache.note' AND statusid = 3"
+        async with asyncio.timeout(60):
+            await _until(lambda: connection.fetchval(ended))
         for hub in hubs:
             hub.process.terminate()
             assert await hub.process.wait() == 0

@@ -112,7 +112,7 @@ class Plant:
 
     async def _rows(self, connection: Any) -> Any:
         return await connection.fetchrow(
-            "SELECT count(*) AS total, count(DISTINCT payload) AS different FROM queue_jobs"
+            "SELECT count(*) AS total, count(DISTINCT payload) AS different FROM queue_jobs WHERE direction = 'inbound'"
         )
 
     async def offsets_behind(self) -> None:
