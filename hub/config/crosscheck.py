@@ -18,6 +18,8 @@ from hub.config.faults import Fault, Invalid, Path, did_you_mean, path_text, quo
 from hub.config.needs import missing_settings, unfit_target
 from hub.config.paths import shared_paths
 from hub.config.sections.routes import SIGNATURE_SCHEMES
+from hub.config.steps import circle, kind_of_step, moment
+from hub.config.texts import unstorable
 from hub.config.topics import ALERTS_TOPIC, filter_fault, name_fault
 from hub.config.values import seconds
 
@@ -29,6 +31,7 @@ _SENDERS = frozenset({"publish", "http.request"})
 def crosscheck(document: Mapping[str, Any]) -> Iterator[Fault]:
     """Everything in `document` (references resolved, environment applied) that does not go together."""
     root = Entry((), dict(document))
+    yield from unstorable(document)
     yield from _server(root)
     yield from _cache(root)
     yield from _limits(root)
@@ -238,6 +241,9 @@ def _plans(root: Entry) -> Iterator[Fault]:
         elif not given and schedule.value.get("start_at") is None:
             hint = '"cron": "0 8 * * *", "interval": "5m" or, once, "start_at": "2031-01-01T08:00:00Z"'
             yield Fault(path_text(schedule.path), "a schedule needs cron, interval or start_at", hint)
+        begin, end = moment(schedule, "start_at"), moment(schedule, "end_at")
+        if begin is not None and end is not None and end < begin:
+            yield schedule.fault("end_at", "lies before start_at: it would never fire")
 
 
 def _workflow(workflow: Entry, root: Entry) -> Iterator[Fault]:
@@ -245,7 +251,7 @@ def _workflow(workflow: Entry, root: Entry) -> Iterator[Fault]:
     steps = workflow.items("steps")
     for step in steps:
         yield from _work(step, root)
-        yield from _kind_of_step(step)
+        yield from kind_of_step(step)
         name = step.text("name")
         if name is None:
             continue
@@ -257,34 +263,9 @@ def _workflow(workflow: Entry, root: Entry) -> Iterator[Fault]:
         for index, other in enumerate(_list(step.value.get("after"))):
             if isinstance(other, str) and other not in after:
                 yield step.inner("after").fault(index, f"there is no step {quoted(other)}", did_you_mean(other, after))
-    if cycle := _cycle(after):
+    if cycle := circle(after):
         yield workflow.fault("steps", f"wait for each other: {' after '.join(map(quoted, cycle))}")
-
-
-def _kind_of_step(step: Entry) -> Iterator[Fault]:
-    given = {key for key in ("handler", "wait_for", "delay", "until") if step.value.get(key) is not None}
-    if not given:
-        yield step.fault("handler", "required, but missing", "or wait_for a signal, or a delay, or until a time")
-    elif "wait_for" in given and len(given) > 1:
-        other = sorted(given - {"wait_for"})[0]
-        yield step.fault(other, "a step that waits for a signal has nothing else to do", "make two steps of it")
-    elif {"delay", "until"} <= given:
-        yield step.fault("until", "a step has a delay or an until, not both", "leave one of them out")
 
 
 def _list(value: object) -> list[object]:
     return value if isinstance(value, list) else []
-
-
-def _cycle(after: Mapping[str, list[str]]) -> list[str]:
-    """A chain of steps that comes back to its beginning; empty when there is none."""
-    left = {name: {other for other in others if other in after} for name, others in after.items()}
-    while free := [name for name, others in left.items() if not others & left.keys()]:
-        for name in free:
-            del left[name]
-    if not left:
-        return []
-    chain = [next(iter(left))]
-    while chain[-1] not in chain[:-1]:
-        chain.append(next(name for name in after[chain[-1]] if name in left))
-    return chain[chain.index(chain[-1]) :]

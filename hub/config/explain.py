@@ -43,6 +43,8 @@ def explain(error: ValidationError, origins: Mapping[Path, str]) -> Iterator[tup
     `origins` names the environment variable behind a value that does not come from the file.
     """
     for details in error.errors(include_url=False):
+        if details["type"] == "too_short" and details["input"]:
+            continue  # it counts what is left without the items that have faults of their own
         path = _path(details["loc"])
         place = f"environment {origins[path]}" if path in origins else path_text(path)
         yield path, Fault(place, *_words(details, path))
@@ -71,6 +73,8 @@ def _words(details: ErrorDetails, path: Path) -> tuple[str, str | None]:
         return str(reason), reason.suggestion
     if kind == "extra_forbidden":
         return "unknown key", did_you_mean(str(path[-1]), known_keys(details["loc"][:-1]))
+    if kind == "string_unicode":
+        return "text with a lone surrogate", "leave that character out"
     if kind == "missing":
         return "required, but missing", None
     if kind in _EXPECTED:

@@ -152,17 +152,21 @@ Expression = Annotated[str, AfterValidator(_expression)]
 """A JMESPath expression that compiles."""
 
 
-def _instant(value: object) -> datetime:
+A_TIME = 'write it like "2026-01-31T08:00:00Z"'
+
+
+def instant(value: object) -> datetime:
+    """A time with zone UTC, from text as RFC 3339 has it. Raises Invalid."""
     if isinstance(value, str):
         try:
-            instant = datetime.fromisoformat(value)
-            return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+            found = datetime.fromisoformat(value)
+            return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
         except (ValueError, OverflowError):
             pass  # the one message below serves this case too
-    raise Invalid("expected a time", 'write it like "2026-01-31T08:00:00Z"')
+    raise Invalid("expected a time", A_TIME)
 
 
-Instant = Annotated[datetime, BeforeValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
+Instant = Annotated[datetime, BeforeValidator(instant), WithJsonSchema({"type": "string", "format": "date-time"})]
 """A time; without a zone it is UTC."""
 
 

@@ -29,6 +29,9 @@ from hub.config.values import (
 from hub.errors import Rejected
 from hub.scheduler.cron import parse
 
+# What the column takes, on every database.
+_LONGEST_INTERVAL = 2**31 - 1
+
 
 def _cron(text: str) -> str:
     try:
@@ -50,6 +53,8 @@ def _whole_seconds(value: object) -> int:
     duration = seconds(value)
     if duration < 1 or duration != int(duration):
         raise Invalid("an interval is a whole number of seconds, 1 or more")
+    if duration > _LONGEST_INTERVAL:
+        raise Invalid("an interval is 68 years at most", "for a time that far away, give start_at")
     return int(duration)
 
 

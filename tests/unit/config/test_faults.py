@@ -80,6 +80,32 @@ def test_unknown_keys_in_lists_and_under_aliases(faults: Any, full: dict[str, An
         ({"adapters": {"a": {"type": ["kafka"]}}}, "adapters.a.type", "expected text, got a list"),
         ({"workflows": {"w": {"steps": []}}}, "workflows.w.steps", "must not be empty"),
         (
+            {"schedules": {"s": {"handler": "h", "interval": "36000d"}}},
+            "schedules.s.interval",
+            "an interval is 68 years",
+        ),
+        (
+            {
+                "schedules": {
+                    "s": {
+                        "handler": "h",
+                        "interval": 5,
+                        "start_at": "2026-01-02T00:00Z",
+                        "end_at": "2026-01-02T01:00+02",
+                    }
+                }
+            },
+            "schedules.s.end_at",
+            "lies before start_at",
+        ),
+        (
+            {"schedules": {"s": {"handler": "h", "interval": 5, "payload": ["\0"]}}},
+            "schedules.s.payload[0]",
+            "text with",
+        ),
+        ({"templates": {"t": {"handler": "h", "payload": {"\ud800": 1}}}}, "templates.t.payload", "a key with U+0000"),
+        ({"handlers": ["a\ud800"]}, "handlers[0]", "text with a lone surrogate"),
+        (
             {"resource_types": {"ai_agent": {"handler": ["agents.ai"]}}},
             "resource_types.ai_agent.handler",
             "expected text, got a list",

@@ -22,6 +22,8 @@ def configured(*steps: dict[str, Any]) -> Any:
     [
         ({"name": "a"}, "workflows.flow.steps[0].handler", "required, but missing"),
         ({"name": "a", "handler": "h", "wait_for": "s"}, "workflows.flow.steps[0].handler", "nothing else to do"),
+        ({"name": "a", "until": "2026-13-45"}, "workflows.flow.steps[0].until", '"2026-13-45" is no time'),
+        ({"name": "a b", "handler": "h"}, "workflows.flow.steps[0].name", "a name has"),
         ({"name": "a", "delay": "5m", "until": "then"}, "workflows.flow.steps[0].until", "not both"),
         ({"name": "a", "handler": "h", "after": ["b"]}, "workflows.flow.steps[0].after[0]", "there is no step"),
         ({"name": "a", "handler": "h", "after": ["a"]}, "workflows.flow.steps", "wait for each other"),
