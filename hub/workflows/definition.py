@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, Self
 
@@ -17,6 +17,7 @@ import msgspec
 
 from hub.errors import HubError
 from hub.handlers.mark import marks
+from hub.handlers.payload import NotJson, storable_json
 
 NAME_LIMIT = 200
 """A step's id, and its job's, is the execution's id, a colon and the step's name."""
@@ -106,8 +107,23 @@ def _of_step(step: Step, names: Sequence[str]) -> Iterator[str]:
         yield "waits for a signal or for a time, not both; how long it waits for the signal is its timeout"
     if step.delay is not None and step.until is not None:
         yield "has a delay or an until, not both"
+    if step.until is not None and step.until[:1].isdigit():
+        try:
+            moment(step.until)
+        except (ValueError, OverflowError):
+            yield f"until: {step.until!r} is no time"
+    try:
+        storable_json(step.settings)
+    except NotJson as error:
+        yield f"settings: {error}"
     if step.handler is None and step.wait_for is None and step.delay is None and step.until is None:
         yield "needs a handler, a signal (wait_for) or a time (delay, until)"
+
+
+def moment(text: str) -> datetime:
+    """A time as `until` or a context has it; without a zone it is UTC. Raises TypeError, ValueError, OverflowError."""
+    found = datetime.fromisoformat(text)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def _circle(after: Mapping[str, Sequence[str]]) -> list[str]:

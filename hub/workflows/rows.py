@@ -15,7 +15,7 @@ import msgspec
 from hub.errors import Permanent, Rejected
 from hub.handlers.payload import NotJson, storable_json
 from hub.model import NewJob
-from hub.workflows.definition import Definition, Step
+from hub.workflows.definition import Definition, Step, moment
 from hub.workflows.graph import opened
 
 METHOD = "workflow"
@@ -159,7 +159,6 @@ def _time(until: str, context: str) -> tuple[datetime | None, str | None]:
         for name in until.split("."):
             value = value.get(name) if isinstance(value, dict) else None
     try:
-        found = datetime.fromisoformat(value)
-        return (found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)), None
+        return moment(value), None
     except (TypeError, ValueError, OverflowError):
         return None, f"until: {until!r} is no time: {value!r}"
