@@ -304,5 +304,6 @@ def _saved(held: Held, interval: Interval) -> dict[str, Any]:
         "interval": None if ended else interval.interval_id,
         "progress": interval.text(),
         "started": interval.started_at,
-        "lasterror": (interval.error or interval.summary()) if ended else None,
+        "lasterror": interval.trouble() if ended else None,
+        "told": held.last.trouble() if held.last is not None else None,
     }

@@ -128,6 +128,10 @@ class Interval(msgspec.Struct):
             return None
         return f"{len(failed)} of {len(self.tasks)} tasks failed: {failed[0].name}: {failed[0].error}"
 
+    def trouble(self) -> str | None:
+        """What is to be told of a run that has ended: why it was given up, or its failed tasks; None if all is well."""
+        return self.error or self.summary()
+
     def _count(self) -> None:
         self.completed_tasks = sum(task.status == COMPLETED for task in self.tasks)
         self.failed_tasks = sum(task.status == FAILED for task in self.tasks)

@@ -104,6 +104,12 @@ async def test_one_task_that_fails_stops_no_other(rig: RigMaker) -> None:
         assert (progress["completed_tasks"], progress["failed_tasks"]) == (1, 2)
         assert progress["tasks"][0]["error"] == "Permanent: a cannot be"
         assert (await r.row("three"))["lasterror"] == "2 of 3 tasks failed: a: Permanent: a cannot be"
+        payload = json.dumps({"tasks": [task("a"), task("b")]})
+        await r.sql("UPDATE jobs SET payload = :payload WHERE id = 'three'", payload=payload)
+        first = progress["interval_id"]
+        await r.fire("three")
+        row = await r.until("three", lambda row: has_ended(row) and row["interval_progress"]["interval_id"] != first)
+        assert row["lasterror"] is None  # what the run before it has left is said no more
 
 
 async def test_a_fire_joins_a_run_that_goes_on_and_waits_where_it_is_to_queue(rig: RigMaker) -> None:
