@@ -156,7 +156,6 @@ class Workflows:
                 "since": _instant(row["updated_at"]),
             }
             for row in found
-            if graph.WAITING not in read_progress(row["progress"]).values()
         ]
 
     # --- changed ----------------------------------------------------------------------------------------------------

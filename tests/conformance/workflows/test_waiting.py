@@ -205,12 +205,15 @@ async def test_a_job_that_another_process_buried_fails_its_workflow(rig: RigMake
 async def test_what_does_not_move_is_told_and_lost_steps_come_back(rig: RigMaker) -> None:
     flow = Workflow("stuck").step("one", note, delay=3600).step("two", note, after="one")
     async with rig(flow, APPROVAL) as r:
-        workflow_id, patient = await r.start("stuck"), await r.start("approval")
+        patient, delayed, workflow_id = await r.start("approval"), await r.start("stuck"), await r.start("stuck")
         await r.until_step(patient, "approval", "waiting")
         await r.sql("DELETE FROM queue_jobs WHERE id = :id", id=f"{workflow_id}:one")
         assert await r.workflows.stuck(3600) == []
         for name in ("started_at", "updated_at"):
             await r.sql(f"UPDATE workflow_executions SET {name} = '2026-01-01T00:00:00.000'")
+        # Those that wait for a signal or a time, however many there are, hide none.
+        assert patient < delayed < workflow_id
+        assert [each["workflow_id"] for each in await r.workflows.stuck(3600, 1)] == [workflow_id]
         job = await _settled(r, await r.hub.enqueue("system.workflows.stuck"))
         assert job["result"] == f'{{"stuck":["{workflow_id}"],"mended":1}}'
         assert [
