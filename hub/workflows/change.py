@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from hub.errors import Conflict, NotFound, TransactionConflict
+from hub.errors import AlreadyExists, Conflict, NotFound, Rejected, TransactionConflict
 from hub.model import NewJob, Status
 from hub.ports import Database, JobScope, JobTransaction
 from hub.queue.application import Woken
@@ -59,21 +59,32 @@ class Change:
 
     async def adopt(self, workflow_id: str) -> bool:
         """Begin an execution that is a row inserted by SQL; False if somebody else has. One of a type that nobody has
-        defined fails, and so does one whose context is no object."""
+        defined fails, and so does one whose context is no object, and one whose steps the database refuses."""
 
         async def work(transaction: JobTransaction) -> list[NewJob] | None:
             execution = await self._held(transaction, workflow_id)
             if execution.status != graph.PENDING:
                 return None
             definition = self._catalog.get(execution.workflow_type)
-            if definition is None or not rows.is_context(execution.context):
-                error = f"there is no workflow {execution.workflow_type!r}" if definition is None else rows.NO_OBJECT
+            error = rows.unfit(workflow_id, definition, execution.context)
+            if definition is None or error is not None:
+                error = error or f"there is no workflow {execution.workflow_type!r}"
                 await self._seal(transaction, execution, Decision(graph.FAILED, {}), error=error)
                 return []
             context = _encode(rows.read_context(execution.context)).decode()
             return await self._go_on(transaction, execution, definition, graph.begin(definition), context)
 
-        jobs = await self._insist(work)
+        async def give_up(transaction: JobTransaction) -> None:
+            execution = await self._held(transaction, workflow_id)
+            if execution.status == graph.PENDING:
+                await self._seal(transaction, execution, Decision(graph.FAILED, {}), error=why)
+
+        try:
+            jobs = await self._insist(work)
+        except (Rejected, AlreadyExists) as refused:
+            why = f"the database refuses its steps: {refused}"
+            await self._insist(give_up)
+            return True
         await self._wake(jobs or [])
         return jobs is not None
 

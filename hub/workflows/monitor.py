@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from hub.clock import Clock, backoff
-from hub.errors import HubError, NotFound
+from hub.errors import HubError, NotFound, TransactionConflict
 from hub.model import Status
 from hub.ports import Database
 from hub.service import end
@@ -106,7 +106,10 @@ class Monitor:
         """Everything that is due."""
         await self._ask_suspects()
         for row in await self._database.read(self._workflows.progress.statement("pending"), limit=_PAGE):
-            await self._workflows.change.adopt(row[0])
+            try:
+                await self._workflows.change.adopt(row[0])
+            except (NotFound, TransactionConflict):
+                continue  # somebody deletes or changes it: it holds up no other, and is looked at again
         now = self._clock.monotonic()
         if now - self._swept >= self._settings.sweep_interval:
             await self.sweep()

@@ -24,6 +24,8 @@ WAIT_HANDLER = "workflow.wait"
 CONTEXT_LIMIT = 4 * 1024 * 1024
 """Characters: a context is copied into every step."""
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+ID_LIMIT = 255
+"""Characters of a step's id, which is its job's."""
 NO_OBJECT = "the context is a JSON object"
 
 Context = dict[str, msgspec.Raw]
@@ -45,9 +47,15 @@ def step_id(workflow_id: str, step: str) -> str:
     return f"{workflow_id}:{step}"
 
 
-def is_context(text: str | None) -> bool:
-    """Whether what SQL has written as a context is an object, or nothing."""
-    return text is None or text.lstrip().startswith(("{", "null"))
+def unfit(workflow_id: str, definition: Definition | None, context: str | None) -> str | None:
+    """Why what SQL has written cannot be begun: a context that is neither an object nor nothing, or an id that leaves
+    no room for the names of the steps behind it."""
+    if context is not None and not context.lstrip().startswith(("{", "null")):
+        return NO_OBJECT
+    longest = max((step.name for step in definition.steps), key=len) if definition is not None else ""
+    if len(step_id(workflow_id, longest)) > ID_LIMIT:
+        return f"workflow_id is too long: with the name of step {longest!r} behind it, it has {ID_LIMIT} at most"
+    return None
 
 
 def read_context(text: str | None) -> Context:

@@ -129,6 +129,7 @@ async def test_a_row_that_sql_inserts_is_begun(rig: RigMaker) -> None:
             ("by-approval", "approval", '{"amount": 1}'),
             ("by-unheard", "unheard", '{"amount": 1}'),
             ("by-list", "approval", "[1]"),
+            ("a" * 250, "approval", '{"amount": 1}'),
             ("by-huge", "approval", '{"amount": 1e5000}'),
         ):
             await r.sql(
@@ -140,11 +141,22 @@ async def test_a_row_that_sql_inserts_is_begun(rig: RigMaker) -> None:
         r.hub.monitor.suspect("nothing")  # so that it looks now, not in seconds
         await r.until_step("by-approval", "approval", "waiting")
         assert (await r.workflows.summary("by-approval"))["context"] == {"amount": 1, "ask": True}
+        # Ids of its steps would be longer than the column; that holds up none of those behind it.
+        refused = await r.until("a" * 250, "failed")
+        assert refused["error_message"].startswith("workflow_id is too long: ")
         refused = await r.until("by-unheard", "failed")
         assert refused["error_message"] == "there is no workflow 'unheard'"
         refused = await r.until("by-list", "failed")
         assert (refused["error_message"], refused["context"]) == ("the context is a JSON object", [1])
         assert "amount" in (await r.workflows.summary("by-huge"))["context"]  # as text, where no program can read it
+        await r.sql("DELETE FROM workflow_executions WHERE workflow_id = 'by-approval'")
+        await r.sql(
+            "INSERT INTO workflow_executions (workflow_id, workflow_type, status) "
+            "VALUES ('by-approval', 'approval', 'pending')"
+        )
+        r.hub.monitor.suspect("nothing")
+        refused = await r.until("by-approval", "failed")  # the jobs of the one before it are there still
+        assert refused["error_message"].startswith("the database refuses its steps: ")
 
 
 async def test_an_application_starts_one_in_its_own_transaction(rig: RigMaker, database_url: str) -> None:
