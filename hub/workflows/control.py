@@ -107,8 +107,7 @@ class Workflows:
             raise NotFound(f"there is no workflow {workflow_id!r}")
         row = found[0]
         begun = {step["step_name"]: step for step in await self._read("steps", id=workflow_id)}
-        definition = Definition.read(row["definition"]) if row["definition"] is not None else None
-        steps = [_step(row, step, begun.get(step.name)) for step in (definition.steps if definition else ())]
+        steps = [_step(row, step, begun.get(step.name)) for step in _defined(row["definition"])]
         return {
             "workflow_id": row["workflow_id"],
             "workflow_type": row["workflow_type"],
@@ -193,6 +192,14 @@ class Workflows:
 
     async def _read(self, name: str, **scalars: Any) -> list[Row]:
         return await self._database.read(self.progress.statement(name), **scalars)
+
+
+def _defined(text: str | None) -> tuple[Step, ...]:
+    """The steps of the definition that an execution keeps; none where it has none, or SQL has written another text."""
+    try:
+        return () if text is None else Definition.read(text).steps
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return ()
 
 
 def _listed(row: Row) -> Record:

@@ -275,4 +275,8 @@ def _saved(id: str, following: Next, context: str, ends: Sequence[Finished]) -> 
 
 
 def read_progress(text: str) -> dict[str, str]:
-    return _PROGRESS.decode(text)
+    """The states in the column; none for what says none: anybody may write there, and it must stop no other row."""
+    try:
+        return _PROGRESS.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return {}

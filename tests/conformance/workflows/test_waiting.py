@@ -204,6 +204,12 @@ async def test_lists_are_paged_and_filtered(rig: RigMaker) -> None:
 
 async def test_a_job_that_another_process_buried_fails_its_workflow(rig: RigMaker) -> None:
     async with rig(APPROVAL) as r:
+        # What somebody has written by SQL into a row before it keeps nobody from looking at this one.
+        broken = await r.start("approval")
+        await r.until_step(broken, "approval", "waiting")
+        await r.sql("UPDATE workflow_executions SET progress = 'none', definition = '{}', signals = '[1]'")
+        assert (await r.workflows.summary(broken))["steps"] == []
+        assert [each["steps_begun"] for each in (await r.workflows.page())[0]] == [0]
         workflow_id = await r.start("approval")
         await r.until_step(workflow_id, "approval", "waiting")
         await r.sql(
