@@ -125,8 +125,8 @@ class Recovery:
                 goes_on = look.interval is not None and look.interval.open
                 if goes_on and (look.finding.interrupted or startup):
                     _log.info(f"Scheduled recovery for job {schedule}, interval {interval_id}")
-            except HubError as error:  # of one run: the others go on
-                _log.error(f"Recovery failed for job {schedule}: {error}")
+            except Exception as error:  # of one run, whose row anybody may write: the others go on
+                _log.error(f"Recovery failed for job {schedule}: {error}", exc_info=not isinstance(error, HubError))
         return len(found)
 
     async def _look(self, schedule: str) -> Look:

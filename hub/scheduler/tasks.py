@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import msgspec
 
 from hub.model import Status
+from hub.scheduler.definition import instant
 
 HANDLER = "system.tasks"
 METHOD = "task"
@@ -168,9 +169,11 @@ def read_interval(text: str | None) -> Interval | None:
     if not text:
         return None
     try:
-        return _decoder.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        found = _decoder.decode(text)
+        found.started_at = instant(found.started_at) or found.started_at
+    except (msgspec.DecodeError, UnicodeError, RecursionError, OverflowError):
         return None
+    return found
 
 
 def compare(interval: Interval, outcomes: Mapping[str, Outcome], now: datetime) -> Finding:
