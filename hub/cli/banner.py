@@ -11,7 +11,7 @@ from typing import Any
 
 from hub.app import ROLES, Hub
 from hub.cli.show import errors, pairs
-from hub.config import Configuration
+from hub.config import Configuration, without_file
 from hub.db.url import parse
 from hub.telemetry import get_logger
 from hub.version import version
@@ -35,7 +35,7 @@ def describe(hub: Hub, queues: Collection[str] | None) -> dict[str, Any]:
     configuration = hub.configuration
     serving = hub.engine.working
     return {
-        "configuration": str(configuration.file or "defaults and environment"),
+        "configuration": str(configuration.file or without_file()),
         "database": parse(configuration.database.url.get_secret_value()).masked,
         "roles": ", ".join(role for role in ROLES if role in hub.roles),
         "processes": str(configuration.jobs.processes) if serving and configuration.jobs.processes > 1 else "",

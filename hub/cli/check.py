@@ -60,9 +60,9 @@ def _show(report: Report) -> None:
 
 def _summary(report: Report) -> list[tuple[str, str]]:
     """A line for each part that was looked at."""
-    lines = [
-        ("configuration", f"{_verdict(report, 'configuration')}  [dim]{report.file or 'defaults and environment'}[/]")
-    ]
+    from hub.config import without_file
+
+    lines = [("configuration", f"{_verdict(report, 'configuration')}  [dim]{report.file or without_file()}[/]")]
     if report.handlers is not None:
         lines.append(("handlers", f"{_verdict(report, 'handlers')}  [dim]{report.handlers} registered[/]"))
         lines.append(("references", f"{_verdict(report, 'references')}  [dim]{report.references} to handlers[/]"))

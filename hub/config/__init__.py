@@ -4,7 +4,7 @@
 """
 
 from hub.config.faults import ConfigurationError, Fault
-from hub.config.load import DEFAULT_FILE, build, load
+from hub.config.load import DEFAULT_FILE, build, load, without_file
 from hub.config.schema import Configuration, json_schema, json_schema_text, masked
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "json_schema_text",
     "load",
     "masked",
+    "without_file",
 ]

@@ -38,6 +38,13 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Configuration:
     return build(document or {}, environ, file=file, faults=faults)
 
 
+def without_file() -> str:
+    """What a configuration is made of that names no file, in words for people."""
+    name = DEFAULT_FILE.name
+    unread = f"; {name} in this folder is not read: say --config {name}" if Path(name).exists() else ""
+    return f"defaults and environment{unread}"
+
+
 def build(
     document: Mapping[str, Any],
     environ: Mapping[str, str],

@@ -138,6 +138,13 @@ def test_the_file_may_be_an_argument(project: CliProject) -> None:
     assert "there is no file no/such.json" in missing.stdout
 
 
+def test_a_file_that_lies_where_none_is_looked_for_is_named(project: CliProject) -> None:
+    assert "configuration.json in this folder is not read: say --config" in " ".join(
+        project.process("check").stdout.split()
+    )
+    assert "is not read" not in project.ok("check")
+
+
 def test_what_works_but_not_as_hoped_is_a_warning(project: CliProject) -> None:
     project.configure(
         jobs={"enabled": False},
