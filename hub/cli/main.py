@@ -5,6 +5,8 @@ Invariant: importing this imports typer and the declarations of the commands, no
 
 from __future__ import annotations
 
+import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -76,4 +78,7 @@ app.add_typer(tokens.app, name="token", rich_help_panel=_SETUP)
 
 def main() -> None:
     """The entry of the console script and of `python -m hub`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal or file that cannot hold a sign shows its number
     app(prog_name="hub")

@@ -6,9 +6,10 @@ without colours, so that grep and awk see them as they are.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -59,8 +60,11 @@ def say(markup: str, plain: str = "", console: Console | None = None) -> None:
 
 
 def print_json(value: Any) -> None:
-    """A value as JSON, to standard output."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2).decode() + "\n")
+    """A value as JSON, to standard output; escaped, where that cannot hold its signs."""
+    text = msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2).decode()
+    if not text.isascii() and (sys.stdout.encoding or "utf-8").lower() != "utf-8":
+        text = json.dumps(json.loads(text), indent=2)
+    sys.stdout.write(text + "\n")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, right: Sequence[str] = ()) -> Table:
@@ -102,6 +106,8 @@ def age(since: datetime | None, now: datetime | None = None) -> str:
     """How long ago, in one or two units: '3s', '5m', '2h 10m', '4d'; 'in 5m' for what is to come; '' for None."""
     if since is None:
         return ""
+    if since.tzinfo is None:  # PostgreSQL's infinity
+        since = since.replace(tzinfo=UTC)
     seconds = ((now or SystemClock().now()) - since).total_seconds()
     text = span(abs(seconds))
     return f"in {text}" if seconds <= -1 else text

@@ -1,5 +1,8 @@
 """How things look: ages, cells, and text that would like to drive the terminal."""
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -32,6 +35,10 @@ def test_what_is_to_come_is_said_so() -> None:
     assert show.age(None, NOW) == ""
 
 
+def test_a_time_without_end_has_an_age() -> None:
+    assert show.age(datetime.max, NOW).startswith("in ")  # noqa: DTZ901 - so PostgreSQL's infinity is read
+
+
 def test_an_error_is_shown_by_its_first_line() -> None:
     assert show.first_line("ValueError: x\n  at line 3") == "ValueError: x"
     assert len(show.first_line("x" * 500)) == 120
@@ -55,6 +62,14 @@ def test_what_is_no_terminal_gets_whole_lines(capsys: pytest.CaptureFixture[str]
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
     assert lines[1].split() == rows[0]
+
+
+def test_an_output_that_cannot_hold_a_sign_gets_its_number() -> None:
+    program = "from hub.cli import main, show; main.app = lambda **_: (show.print_json('é☃'), print('☃')); main.main()"
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-c", program]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment, check=True)
+    assert shown.stdout == '"\\u00e9\\u2603"\n\\u2603\n'
 
 
 def test_unknown_statuses_are_shown_as_they_are() -> None:
