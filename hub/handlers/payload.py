@@ -154,10 +154,10 @@ def json(claim: Claim) -> Any:
 
 
 def json_object(text: str | None, what: str) -> dict[str, Any]:
-    """`text` as a JSON object, empty for None; `what` names it in the PayloadInvalid raised otherwise."""
-    if text is None:
+    """`text` as a JSON object, empty for None and null; `what` names it in the PayloadInvalid raised otherwise."""
+    value = None if text is None else _strict(text, what)
+    if value is None:  # null: how many programs write that there is nothing
         return {}
-    value = _strict(text, what)
     if not isinstance(value, dict):
         raise PayloadInvalid(f"{what}: expected an object, got {_kind(value)}")
     return value

@@ -51,6 +51,10 @@ def test_a_payload_in_base64_is_bytes(hub: Hub) -> None:
     assert hub.job("/w==", payloadencoding="base64").payload == b"\xff"
 
 
+def test_metadata_of_null_is_none_at_all(hub: Hub) -> None:
+    assert hub.job(metadata="null").metadata == {}
+
+
 @pytest.mark.parametrize("metadata", ["[1]", "no json", "7", '"text"', "[" * 10_000])
 def test_metadata_that_is_no_object_is_refused_when_it_is_asked_for(metadata: str, hub: Hub) -> None:
     job = hub.job(metadata=metadata)
