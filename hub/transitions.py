@@ -12,6 +12,9 @@ import msgspec
 
 from hub.model import Claim, Failure, Status
 
+_LOWEST = -(2**31)
+"""The lowest priority that the column holds."""
+
 
 class Backoff(msgspec.Struct, frozen=True):
     """Exponential backoff with full jitter: a random share of min(cap, base * 2**n) seconds.
@@ -126,7 +129,7 @@ def _after_failure(claim: Claim, failed: Failed, rules: Rules, random: float) ->
     return Transition(
         status=Status.RETRYING,
         delay=delay,
-        priority=claim.priority - 1,
+        priority=max(claim.priority, _LOWEST + 1) - 1,
         retrycount=claim.retrycount + 1,
         failure=None,
         error=failed.error,

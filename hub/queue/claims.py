@@ -18,7 +18,7 @@ from hub.ports import Database, Defaults, Row
 from hub.queue.ageing import SHARE, Ageing, Head
 from hub.queue.floors import Floors
 
-_HIGHEST = 2**31 - 1
+_HIGHEST = 2**63 - 1  # what a row inserted by SQL may hold: SQLite has one size of integers
 
 
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):

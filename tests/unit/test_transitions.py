@@ -67,6 +67,10 @@ def test_a_retry_counts_lowers_the_priority_and_waits_longer_each_time() -> None
     assert delays == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
 
 
+def test_the_lowest_priority_of_all_is_lowered_no_further() -> None:
+    assert decide(claim(priority=-(2**31)), Failed("oh"), RULES, 0.0).priority == -(2**31)
+
+
 def test_full_jitter_takes_a_random_share() -> None:
     rules = Rules(backoff=Backoff(base=8))
     assert decide(claim(), Failed("oh"), rules, 0.25).delay == 2.0

@@ -310,6 +310,21 @@ async def test_a_redrive_by_filter_takes_what_fits(rig: Rig) -> None:
     assert await rig.records.redrive(where=DeadFilter()) == 0
 
 
+async def test_the_ends_of_the_range_of_priorities_hold_nobody_up(rig: Rig) -> None:
+    highest = await rig.dead(maxretries=2)
+    lowest = await rig.dead(maxretries=2)
+    await rig.sql(
+        "UPDATE queue_jobs SET failure = NULL, retrycount = 1, priority = CASE WHEN id = :id THEN 2147483647"
+        " ELSE -2147483648 END",
+        id=highest,
+    )
+    assert await rig.records.retry_failed(10) == 2
+    assert [(await rig.job(each))["priority"] for each in (highest, lowest)] == [2147483646, -2147483648]
+    await rig.sql("UPDATE queue_jobs SET statusid = 4, priority = 2147483647 WHERE id = :id", id=highest)
+    assert await rig.records.redrive([highest]) == 1
+    assert await rig.taken(10) == [highest, lowest]
+
+
 async def test_a_redrive_by_ids_or_filter_goes_through_any_number(rig: Rig) -> None:
     many = await rig.add(*(rig.new(statusid=4, failure="quarantined") for _ in range(1203)))
     assert await rig.records.redrive(where=DeadFilter(failure="quarantined")) == 1203

@@ -23,7 +23,7 @@ UPDATE queue_jobs FORCE INDEX (PRIMARY) SET
     handler = CASE WHEN failure = 'quarantined' THEN 'system.ingest' ELSE handler END,
     startedat = NULL, completedat = NULL,
     attemptbase = COALESCE(1 + (SELECT MAX(h.retryattempt) FROM job_histories h WHERE h.jobid = queue_jobs.id), 0),
-    priority = priority + retrycount, retrycount = 0, crashcount = 0,
+    priority = LEAST(priority + retrycount, 2147483647), retrycount = 0, crashcount = 0,
     failure = NULL, unknownsince = NULL, cancelrequested = FALSE, progress = NULL, progressnote = NULL,
     modifiedon = UTC_TIMESTAMP(6), modifiedby = :actor, rowversionstamp = rowversionstamp + 1
 WHERE seq IN :found

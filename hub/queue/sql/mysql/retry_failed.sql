@@ -10,7 +10,7 @@ UPDATE queue_jobs FORCE INDEX (PRIMARY) SET
     statusid = 1, gate = 3, scheduledat = NULL, completedat = NULL,
     attemptbase = COALESCE(1 + (SELECT MAX(h.retryattempt) FROM job_histories h WHERE h.jobid = queue_jobs.id), 0)
                   - retrycount - 1 - crashcount,
-    priority = priority - 1, retrycount = retrycount + 1,
+    priority = GREATEST(priority, -2147483647) - 1, retrycount = retrycount + 1,
     failure = NULL, unknownsince = NULL, cancelrequested = FALSE,
     modifiedon = UTC_TIMESTAMP(6), rowversionstamp = rowversionstamp + 1
 WHERE seq IN :found

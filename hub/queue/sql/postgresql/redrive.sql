@@ -18,7 +18,8 @@ WITH ended AS MATERIALIZED (
         statusid = 1, gate = 3, scheduledat = NULL,
         handler = CASE WHEN j.failure = 'quarantined' THEN 'system.ingest' ELSE j.handler END,
         startedat = NULL, completedat = NULL,
-        attemptbase = COALESCE(e.attempts, 0), priority = j.priority + j.retrycount, retrycount = 0, crashcount = 0,
+        attemptbase = COALESCE(e.attempts, 0), priority = LEAST(j.priority::bigint + j.retrycount, 2147483647),
+        retrycount = 0, crashcount = 0,
         failure = NULL, unknownsince = NULL, cancelrequested = FALSE, progress = NULL, progressnote = NULL,
         modifiedon = clock_timestamp(), modifiedby = :actor::text, rowversionstamp = j.rowversionstamp + 1
     FROM ended e WHERE j.id = e.id

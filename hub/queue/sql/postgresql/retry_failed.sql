@@ -11,7 +11,7 @@ WITH failed AS MATERIALIZED (
     UPDATE queue_jobs j SET
         statusid = 1, gate = 3, scheduledat = NULL, completedat = NULL,
         attemptbase = COALESCE(f.attempts, 0) - j.retrycount - 1 - j.crashcount,
-        priority = j.priority - 1, retrycount = j.retrycount + 1,
+        priority = GREATEST(j.priority, -2147483647) - 1, retrycount = j.retrycount + 1,
         failure = NULL, unknownsince = NULL, cancelrequested = FALSE,
         modifiedon = clock_timestamp(), rowversionstamp = j.rowversionstamp + 1
     FROM failed f WHERE j.id = f.id AND j.id = ANY (ARRAY(SELECT id FROM failed))

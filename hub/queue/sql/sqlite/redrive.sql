@@ -8,7 +8,7 @@ UPDATE queue_jobs SET
     handler = CASE WHEN failure = 'quarantined' THEN 'system.ingest' ELSE handler END,
     startedat = NULL, completedat = NULL,
     attemptbase = COALESCE(1 + (SELECT max(h.retryattempt) FROM job_histories h WHERE h.jobid = queue_jobs.id), 0),
-    priority = priority + retrycount, retrycount = 0, crashcount = 0,
+    priority = MIN(priority + retrycount, 2147483647), retrycount = 0, crashcount = 0,
     failure = NULL, unknownsince = NULL, cancelrequested = FALSE, progress = NULL, progressnote = NULL,
     modifiedon = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), modifiedby = :actor, rowversionstamp = rowversionstamp + 1
 WHERE id IN (SELECT value ->> 0 FROM json_each(:rows)) AND statusid IN (4, 6) AND active

@@ -5,7 +5,7 @@ UPDATE queue_jobs SET
     statusid = 1, gate = 3, scheduledat = NULL, completedat = NULL,
     attemptbase = COALESCE(1 + (SELECT max(h.retryattempt) FROM job_histories h WHERE h.jobid = queue_jobs.id), 0)
                   - retrycount - 1 - crashcount,
-    priority = priority - 1, retrycount = retrycount + 1,
+    priority = MAX(priority, -2147483647) - 1, retrycount = retrycount + 1,
     failure = NULL, unknownsince = NULL, cancelrequested = FALSE,
     modifiedon = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), rowversionstamp = rowversionstamp + 1
 WHERE seq IN (

@@ -14,7 +14,7 @@ SET j.gate = IF(v.anew OR j.startedat IS NULL AND j.scheduledat IS NOT NULL, 0, 
                          WHEN j.startedat IS NULL THEN j.scheduledat END,
     j.startedat = NULL, j.completedat = NULL,
     j.attemptbase = COALESCE(1 + (SELECT MAX(h.retryattempt) FROM job_histories h WHERE h.jobid = j.id), 0),
-    j.priority = j.priority + j.retrycount, j.retrycount = 0, j.crashcount = 0,
+    j.priority = LEAST(j.priority + j.retrycount, 2147483647), j.retrycount = 0, j.crashcount = 0,
     j.failure = NULL, j.unknownsince = NULL, j.cancelrequested = FALSE, j.progress = NULL, j.progressnote = NULL,
     j.modifiedon = UTC_TIMESTAMP(6), j.rowversionstamp = j.rowversionstamp + 1,
     j.statusid = IF(j.gate = 0, 7, 1)

@@ -15,7 +15,8 @@ WITH v AS (
 UPDATE queue_jobs j SET
     statusid = CASE WHEN e.due IS NULL THEN 1 ELSE 7 END, gate = CASE WHEN e.due IS NULL THEN 3 ELSE 0 END,
     scheduledat = e.due, startedat = NULL, completedat = NULL,
-    attemptbase = COALESCE(e.attempts, 0), priority = j.priority + j.retrycount, retrycount = 0, crashcount = 0,
+    attemptbase = COALESCE(e.attempts, 0), priority = LEAST(j.priority::bigint + j.retrycount, 2147483647),
+    retrycount = 0, crashcount = 0,
     failure = NULL, unknownsince = NULL, cancelrequested = FALSE, progress = NULL, progressnote = NULL,
     modifiedon = clock_timestamp(), rowversionstamp = j.rowversionstamp + 1
 FROM ended e WHERE j.id = e.id

@@ -10,7 +10,7 @@ UPDATE queue_jobs SET
                        WHEN startedat IS NULL THEN scheduledat END,
     startedat = NULL, completedat = NULL,
     attemptbase = COALESCE(1 + (SELECT max(h.retryattempt) FROM job_histories h WHERE h.jobid = queue_jobs.id), 0),
-    priority = priority + retrycount, retrycount = 0, crashcount = 0,
+    priority = MIN(priority + retrycount, 2147483647), retrycount = 0, crashcount = 0,
     failure = NULL, unknownsince = NULL, cancelrequested = FALSE, progress = NULL, progressnote = NULL,
     modifiedon = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), rowversionstamp = rowversionstamp + 1
 FROM (SELECT value ->> 0 AS id, value ->> 1 AS anew, value ->> 2 AS delay FROM json_each(:rows)) v
