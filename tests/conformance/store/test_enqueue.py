@@ -1,9 +1,12 @@
 """What goes into the queue: order, ids, dedupe keys, values that do not fit, rows by plain SQL."""
 
 import asyncio
+import sqlite3
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from hub.errors import AlreadyExists, Rejected
 from hub.model import Enqueued, NewJob, Status
@@ -102,6 +105,27 @@ async def test_a_value_that_does_not_fit_is_refused_and_leaves_nothing(
     good = rig.new()
     await rig.add(good)
     assert await rig.taken() == [good.id]
+
+
+@pytest.mark.parametrize("status", [Status.PENDING, Status.PROCESSING])
+async def test_no_row_by_sql_counts_so_far_that_the_hub_cannot_count_on(rig: Rig, status: Status) -> None:
+    neighbour = rig.new()
+    await rig.add(neighbour)
+    largest = {
+        "retrycount": 2**31 - 1,
+        "crashcount": 2**31 - 1,
+        "attemptbase": 2**31 - 1,
+        "rowversionstamp": 2**63 - 1 if rig.sqlite else 2**31 - 1,
+        "fence": 2**63 - 1,
+    }
+    for column, value in largest.items():
+        with suppress(DBAPIError, sqlite3.IntegrityError):  # refused, where a trigger can refuse
+            await rig.sql(f"INSERT INTO queue_jobs (handler, statusid, {column}) VALUES ('h', {status}, {value})")
+    await rig.store.rescue()
+    assert neighbour.id in [*await rig.taken(), *await rig.taken(queue="")]
+    await rig.crash(neighbour.id)
+    await rig.other.rescue()
+    assert await rig.status(neighbour.id) == [Status.QUEUED]
 
 
 async def test_a_job_with_a_time_is_scheduled_and_one_with_a_delay_too(rig: Rig) -> None:
