@@ -5,6 +5,7 @@ servers' places (the user must be allowed to create databases). Without either t
 fail where CI is set.
 """
 
+import logging
 import os
 import shutil
 import sys
@@ -51,6 +52,17 @@ def _no_quarter_of_an_hour_amid(request: pytest.FixtureRequest) -> None:
     left = _QUARTER - time.time() % _QUARTER
     if left < _AHEAD and "unit" not in request.path.relative_to(request.config.rootpath).parts:
         time.sleep(left + 1)
+
+
+@pytest.fixture(autouse=True)
+def _logging_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A command that a test runs in this process sets up logging: no other test finds its lines in that form, or left
+    out."""
+    monkeypatch.setattr("hub.telemetry.log._configured", False)
+    root = logging.getLogger()
+    level = root.level
+    yield
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")
