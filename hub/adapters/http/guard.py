@@ -20,6 +20,8 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 _NAT64 = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
+# Not public, yet `is_global` by some version of Python or by all: protocol assignments, site-local, documentation.
+_SPECIAL = (ip_network("192.0.0.0/24"), ip_network("fec0::/10"), ip_network("3fff::/20"))
 
 
 class AddressRefused(Permanent):
@@ -52,6 +54,8 @@ class Guard:
         meant = _meant(address)
         if any(address in network or meant in network for network in self._networks):
             return True
+        if any(meant in network for network in _SPECIAL):
+            return False
         return meant.is_global and not meant.is_multicast and not meant.is_reserved
 
     def sifted(self, host: str, answers: Iterable[ResolveResult]) -> list[ResolveResult]:
