@@ -56,7 +56,7 @@ def _judge(words: list[str], after_first: int, sql: str) -> str | None:
         return None if to_savepoint else first
     if first == "PREPARE":
         return "PREPARE TRANSACTION" if second == "TRANSACTION" else None
-    if first in ("ATTACH", "DETACH"):
+    if first in ("ATTACH", "DETACH", "USE"):
         return first
     if first == "PRAGMA":
         found = _PRAGMA.match(_COMMENTS.sub(" ", sql[after_first:]))

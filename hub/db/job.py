@@ -130,3 +130,9 @@ class ServerTransaction(Whole, ABC, Generic[S]):
             self._slots.discard(slot)
         else:
             self._slots.put(slot)
+
+
+def unfit(error: Exception) -> TransactionAborted:
+    """The server refuses what the hub adds to a handler's transaction: the handler has left it in another schema or
+    role, say. That ends its attempt, with a reason; it is not the hub's own fault, which only its lease would end."""
+    return TransactionAborted(f"what the handler left cannot be committed: {str(error).splitlines()[0]}")

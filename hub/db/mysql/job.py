@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from sqlalchemy.engine.interfaces import Dialect, ExecutionContext
 from sqlalchemy.sql.compiler import Compiled
 
-from hub.db.job import ServerTransaction
+from hub.db.job import ServerTransaction, unfit
 from hub.db.job_connection import JobConnection
 from hub.db.mysql.faults import code_of, ends_transaction, translate
 from hub.db.mysql.guard import refusal
@@ -88,7 +88,7 @@ class MysqlJobTransaction(ServerTransaction[JobSlot]):
         try:
             return list(await execute(slot.driver, statement, named, slot.server.largest))
         except Exception as error:
-            raise translate(error) or error from error
+            raise _meaning(error) from error
 
     async def commit_with(self, statement: Statement, row: Sequence[Any]) -> bool:
         slot = await self._ensure()
@@ -102,7 +102,7 @@ class MysqlJobTransaction(ServerTransaction[JobSlot]):
                 held = await self._send_apart(slot, texts)
         except Exception as error:
             await self.rollback()
-            raise translate(error) or error from error
+            raise _meaning(error) from error
         except BaseException:
             self._end(discard=True)
             raise
@@ -122,7 +122,7 @@ class MysqlJobTransaction(ServerTransaction[JobSlot]):
                 await self._commit(slot)
         except Exception as error:
             await self.rollback()
-            raise translate(error) or error from error
+            raise _meaning(error) from error
         except BaseException:
             self._end(discard=True)
             raise
@@ -158,7 +158,7 @@ class MysqlJobTransaction(ServerTransaction[JobSlot]):
             if savepoints:  # here a savepoint takes the place of the one that has its name
                 await slot.driver.query(f"SAVEPOINT {SAVEPOINT}")
         except Exception as error:
-            raise translate(error) or error from error
+            raise _meaning(error) from error
 
     async def retreat(self) -> None:
         slot = await self._ensure()
@@ -170,7 +170,7 @@ class MysqlJobTransaction(ServerTransaction[JobSlot]):
         except Exception as error:
             if code_of(error) == _NO_SAVEPOINT:
                 raise HandlerEndedTransaction(_ENDED) from error
-            raise translate(error) or error from error
+            raise _meaning(error) from error
 
     async def _send_block(self, slot: JobSlot, texts: Sequence[str]) -> bool:
         """One trip, and BEGIN rides along only if a job waits this moment."""
@@ -202,3 +202,8 @@ class MysqlJobTransaction(ServerTransaction[JobSlot]):
 
     async def _commit(self, slot: JobSlot) -> None:
         await slot.driver.commit()
+
+
+def _meaning(error: Exception) -> Exception:
+    """The hub's word for an error of the hub's own statement in a job's transaction."""
+    return translate(error) or (unfit(error) if code_of(error) is not None else error)

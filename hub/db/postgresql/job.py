@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hub.db.job import ServerTransaction
+from hub.db.job import ServerTransaction, unfit
 from hub.db.postgresql.connections import BY_INDEX, execute
 from hub.db.postgresql.faults import DIVISION_BY_ZERO, UNKNOWN_PREPARED_STATEMENT, sqlstate, translate
 from hub.db.postgresql.literal import arguments
@@ -43,7 +43,7 @@ class PostgresJobTransaction(ServerTransaction[JobSlot]):
         try:
             return await execute(slot.driver, statement, rows, scalars)
         except Exception as error:
-            raise translate(error) or error from error
+            raise _meaning(error, slot) from error
 
     async def commit_with(self, statement: Statement, row: Sequence[Any]) -> bool:
         slot = await self._ensure()
@@ -142,4 +142,4 @@ def _meaning(error: Exception, slot: JobSlot) -> Exception:
         case s if s == UNKNOWN_PREPARED_STATEMENT:
             slot.prepared.clear()
             return TransactionConflict("the handler dropped the hub's prepared statements")
-    return translate(error) or error
+    return translate(error) or (unfit(error) if sqlstate(error) is not None else error)

@@ -1,10 +1,12 @@
 """What becomes of a job, by what its handler does."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from hub import Job, handler
 from hub.errors import Cancel, Permanent, Retry, Snooze
@@ -246,6 +248,45 @@ async def test_a_swallowed_commit_is_a_dead_letter_and_nothing_is_kept(rig: RigM
         assert (row["statusid"], row["failure"]) == (4, "permanent")
         assert "belongs to the hub" in row["lasterror"]
         assert await r.sql("SELECT msg FROM effects") == []
+
+
+async def test_a_swallowed_error_ends_its_attempt_also_where_there_is_something_to_send(rig: RigMaker) -> None:
+    @handler("swallows", max_retries=1, retry=[0.01])
+    async def swallows(job: Job) -> None:
+        await job.db.execute(EFFECT, {"msg": job.id})
+        with contextlib.suppress(DBAPIError):
+            await job.db.execute(text("INSERT INTO no_such_table VALUES (1)"))
+        await job.enqueue("nobody", delay=3600)
+
+    async with rig(swallows) as r:
+        await r.sql(EFFECTS)
+        job = await r.enqueue("swallows")
+        row = await r.until(job)
+        # PostgreSQL aborts a transaction at its first error.
+        aborts = r.database.dialect == "postgresql"
+        assert (row["statusid"], row["crashcount"]) == (4 if aborts else 3, 0)
+        assert len(await r.sql("SELECT msg FROM effects")) == (0 if aborts else 1)
+        assert "swallowed" in (row["lasterror"] or "") or not aborts
+
+
+async def test_a_transaction_in_which_the_hub_cannot_write_ends_its_attempt_and_no_other(rig: RigMaker) -> None:
+    @handler("moves", max_retries=1, retry=[0.01])
+    async def moves(payload: bool, job: Job) -> None:
+        elsewhere = {"postgresql": "SET LOCAL search_path = pg_catalog", "mysql": "USE information_schema"}
+        await job.db.execute(text(elsewhere.get(r.database.dialect, "SELECT * FROM no_such_table")))
+        if payload:
+            await job.enqueue("nobody", delay=3600)
+
+    @handler("effect")
+    async def effect(job: Job) -> None:
+        await job.db.execute(EFFECT, {"msg": job.id})
+
+    async with rig(moves, effect) as r:
+        await r.sql(EFFECTS)
+        for sends in (False, True):
+            row = await r.until(await r.enqueue("moves", sends))
+            assert (row["statusid"], row["crashcount"]) == (4, 0)
+            assert (await r.until(await r.enqueue("effect")))["statusid"] == 3
 
 
 async def test_a_savepoint_undoes_a_part(rig: RigMaker) -> None:

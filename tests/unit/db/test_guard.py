@@ -22,6 +22,7 @@ from hub.db.guard import refusal
         "COMMIT PREPARED 'x'",
         "PREPARE TRANSACTION 'x'",
         "ATTACH 'other.db' AS o",
+        "USE other",
         "DETACH o",
         "PRAGMA query_only = 1",
         "pragma main.journal_mode(delete)",
