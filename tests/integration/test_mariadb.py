@@ -80,6 +80,18 @@ async def serving(url: str) -> AsyncIterator[Rig]:
         await database.stop()
 
 
+async def test_what_a_server_presets_changes_no_statement_of_the_hub(own_mariadb: MariadbService) -> None:
+    own_mariadb.execute("SET GLOBAL sql_safe_updates = ON", "SET GLOBAL completion_type = 'CHAIN'")
+    url = own_mariadb.create_database("preset")
+    await migrate(url)
+    async with serving(url) as rig:
+        await rig.sql("UPDATE jobs SET enabled = FALSE")
+        await rig.claim()  # several statements and a COMMIT, behind which nothing is to stay open
+        await rig.database.run(KNOWN, [("source", "key")])
+        own_mariadb.execute("SET lock_wait_timeout = 2", "ALTER TABLE queue_jobs COMMENT = 'mine'", database="preset")
+
+
+
 @pytest.fixture
 async def rig(mariadb_url: str) -> AsyncIterator[Rig]:
     await migrate(mariadb_url)

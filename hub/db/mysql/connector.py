@@ -119,6 +119,8 @@ class Connector:
                 idle = int(self._settings.transaction_timeout) + 1
                 # A worker that hangs, or lies behind a cut network, stops holding its locks.
                 await cursor.execute(f"SET SESSION sql_mode = '{_MODE}', time_zone = '+00:00', wait_timeout = {idle}")
+                # A server may refuse updates of all rows, and begin anew with each commit.
+                await cursor.execute("SET SESSION sql_safe_updates = 0, completion_type = 0")
                 if own:
                     await cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {_LOCK_WAIT}")
                 await cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
