@@ -55,7 +55,7 @@ class Resume:
     def takes(self, message: HubMessage) -> bool:
         """Whether a received message is to be dealt with. Raises ProtocolError for a start that leaves a gap."""
         if isinstance(message, SequenceStart):
-            if message.sequence_id > self._next:
+            if message.sequence_id > self._latest + 1:  # not `_next`: it may have been cut off while it sent again
                 raise ProtocolError("The sequence begins after messages that never arrived.")
             self._waiting = False
             self._next = max(1, message.sequence_id)
