@@ -53,8 +53,10 @@ actions = st.lists(
 
 @given(actions)
 @example(  # cut off for a second time amid what is sent again, when all of it has been acknowledged
-    [("send", False, 1), ("deliver", False, 1), ("cut", False, 1), ("deliver", False, 1)]
-    + [("acknowledge", True, 1), ("deliver", True, 2)]
+    [
+        *(("send", False, 1), ("deliver", False, 1), ("cut", False, 1), ("deliver", False, 1)),
+        *(("acknowledge", True, 1), ("deliver", True, 2)),
+    ]
 )
 def test_nothing_is_lost_and_nothing_comes_twice(steps: list[tuple[str, bool, int]]) -> None:
     sides = (Side(), Side())
