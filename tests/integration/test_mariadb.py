@@ -91,7 +91,6 @@ async def test_what_a_server_presets_changes_no_statement_of_the_hub(own_mariadb
         own_mariadb.execute("SET lock_wait_timeout = 2", "ALTER TABLE queue_jobs COMMENT = 'mine'", database="preset")
 
 
-
 @pytest.fixture
 async def rig(mariadb_url: str) -> AsyncIterator[Rig]:
     await migrate(mariadb_url)
