@@ -27,6 +27,7 @@ from hub.api.shapes import EnqueuedMany, JobDetail, JobPage, JobState
 from hub.api.views import history_view, job_view
 from hub.errors import AlreadyExists, TransactionConflict
 from hub.model import BoundJob, Enqueued, NewJob, Status
+from hub.queue.records import unretried
 from hub.telemetry import get_logger
 
 _audit = get_logger("hub.audit")
@@ -143,9 +144,7 @@ class Queue:
         job_id = identifier(request)
         if not await self._services.records.retry(job_id, actor=caller.name):
             record = await self._record(job_id)
-            raise HttpFault(
-                409, "conflict", f"only failed and cancelled jobs are retried; this one is {record['status']}"
-            )
+            raise HttpFault(409, "conflict", f"{unretried(record)}; this one is {record['status']}")
         _audit.info("retried", actor=caller.name, job=job_id)
         return json_answer({"id": job_id, "status": Status.QUEUED.word})
 

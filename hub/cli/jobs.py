@@ -106,6 +106,7 @@ async def retry(ids: Ids, config: ConfigFile = None, as_json: AsJson = False) ->
     """Queue failed or cancelled jobs again, as if they were new."""
     from hub.cli.session import actor, opened
     from hub.model import Status as Word
+    from hub.queue.records import unretried
 
     outcomes: dict[str, str] = {}
     async with opened(config) as session:
@@ -114,9 +115,7 @@ async def retry(ids: Ids, config: ConfigFile = None, as_json: AsJson = False) ->
                 outcomes[job_id] = Word.QUEUED.word
                 continue
             job = await session.records.job(job_id)
-            outcomes[job_id] = (
-                "not found" if job is None else f"is {job['status']}: only failed and cancelled jobs are retried"
-            )
+            outcomes[job_id] = "not found" if job is None else f"is {job['status']}: {unretried(job)}"
     _tell(outcomes, {Word.QUEUED.word}, as_json=as_json)
 
 

@@ -300,3 +300,13 @@ def _cut(record: Record) -> None:
         record[name] = record[name][:CUT]
     if long:
         record["truncated"] = long
+
+
+def unretried(job: Record) -> str:
+    """Why `retry` has left this job as it is."""
+    if job["statusid"] in (Status.FAILED, Status.CANCELLED):
+        if not job["active"]:
+            return "only active jobs are retried"
+        if job["uniquekey"] is not None:
+            return "another job of its handler has its unique key now"
+    return "only failed and cancelled jobs are retried"

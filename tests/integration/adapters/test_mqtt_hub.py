@@ -108,7 +108,7 @@ async def test_others_see_a_hub_come_vanish_and_leave(
         try:
             await running_hub.until("state=connected")
             getattr(running_hub.process, leave)()
-            await running_hub.ended()  # to kill it between its good-bye and its DISCONNECT makes the broker say it again
+            await running_hub.ended()  # killed before its DISCONNECT, the broker would say its good-bye again
             heard = await asyncio.to_thread(peer.wait, 2 * number + 2)
         finally:
             await running_hub.kill()

@@ -243,6 +243,19 @@ async def test_only_what_ended_badly_is_retried(serve: Serve) -> None:
         assert (answer.status, answer.problem()["code"]) == (409, "conflict")
 
 
+async def test_why_a_job_is_not_retried_is_said(serve: Serve) -> None:
+    async with serve(work=False) as hub:
+        job = {"handler": "h", "uniquekey": "k"}
+        first = (await hub.post("/api/queue", job)).json()["id"]
+        answer = await hub.post(f"/api/queue/{first}/retry")
+        assert answer.problem()["detail"] == "only failed and cancelled jobs are retried; this one is pending"
+        await hub.post(f"/api/queue/{first}/cancel")
+        assert (await hub.post("/api/queue", job)).status == 201
+        answer = await hub.post(f"/api/queue/{first}/retry")
+        taken = "another job of its handler has its unique key now"
+        assert answer.problem()["detail"] == f"{taken}; this one is cancelled"
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
