@@ -117,9 +117,10 @@ def mariadb() -> Iterator[MariadbDatabases]:
 
 
 @pytest.fixture
-def own_mariadb() -> Iterator[MariadbService]:
-    """A MariaDB server of this test alone, to be killed, frozen and restarted. Ready, with no database made yet."""
-    with _available(MariadbService) as service:
+def own_mariadb(request: pytest.FixtureRequest) -> Iterator[MariadbService]:
+    """A MariaDB server of this test alone, to be killed, frozen and restarted. Ready, with no database made yet. An
+    indirect parameter is settings of it."""
+    with _available(lambda: MariadbService(getattr(request, "param", None))) as service:
         yield service
 
 

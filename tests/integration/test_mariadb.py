@@ -25,6 +25,7 @@ from hub.errors import (
     DatabaseUnavailable,
     HandlerEndedTransaction,
     HubError,
+    MigrationError,
     Rejected,
     TransactionConflict,
 )
@@ -89,6 +90,21 @@ async def test_what_a_server_presets_changes_no_statement_of_the_hub(own_mariadb
         await rig.claim()  # several statements and a COMMIT, behind which nothing is to stay open
         await rig.database.run(KNOWN, [("source", "key")])
         own_mariadb.execute("SET lock_wait_timeout = 2", "ALTER TABLE queue_jobs COMMENT = 'mine'", database="preset")
+
+
+# A binary log, as MySQL keeps one unless it is told not to.
+@pytest.mark.parametrize("own_mariadb", [{"log-bin": "log", "server-id": "1"}], indirect=True)
+async def test_who_may_make_no_triggers_is_told_how_to_migrate(own_mariadb: MariadbService) -> None:
+    mine = own_mariadb.create_database("shop").replace("root@", "app@")
+    own_mariadb.execute("CREATE USER app@127.0.0.1", "GRANT ALL ON shop.* TO app@127.0.0.1")
+    with pytest.raises(MigrationError, match="0002_schedules.sql failed.*SET GLOBAL log_bin_trust_function_creators"):
+        await migrate(mine)
+    own_mariadb.execute("SET GLOBAL log_bin_trust_function_creators = ON")
+    await migrate(mine)
+    own_mariadb.execute("SET GLOBAL log_bin_trust_function_creators = OFF")
+    async with serving(mine) as rig:
+        await rig.claim()
+        await rig.sql("UPDATE jobs SET enabled = FALSE")  # the triggers are run by whoever may write
 
 
 @pytest.fixture

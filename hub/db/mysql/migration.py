@@ -17,7 +17,7 @@ from asyncmy.errors import MySQLError
 
 from hub.db.migrations import Migration, Recorded
 from hub.db.mysql.connector import Connector, leave
-from hub.db.mysql.faults import translate
+from hub.db.mysql.faults import code_of, translate
 from hub.db.settings import DatabaseSettings
 from hub.db.url import Address
 from hub.errors import MigrationError
@@ -26,6 +26,11 @@ _log = logging.getLogger("hub.db")
 _LOCK = "CONCAT('hub migrate ', LEFT(SHA2(DATABASE(), 256), 32))"
 _PATIENCE = 3600
 _COMMENT = re.compile(r"--[^\n]*")
+_REMEDIES = {
+    1142: "; give the user that right (GRANT ALL ON the database)",
+    1419: "; the schema has triggers, which such a server takes from administrators alone: run `hub migrate` as one, "
+    "or have SET GLOBAL log_bin_trust_function_creators = ON for as long as it takes",
+}
 
 
 class MysqlTarget:
@@ -67,7 +72,8 @@ class MysqlTarget:
             try:
                 await self._connection.query(statement)
             except MySQLError as error:
-                raise MigrationError(f"{migration.file} failed: {error}") from error
+                remedy = _REMEDIES.get(code_of(error) or 0, "")
+                raise MigrationError(f"{migration.file} failed: {error}{remedy}") from error
 
     async def record_checksum(self, migration: Migration) -> None:
         sql = "UPDATE hub_migrations SET checksum = %s WHERE version = %s"
