@@ -97,7 +97,7 @@ async def test_what_a_server_presets_changes_no_statement_of_the_hub(own_mariadb
 async def test_who_may_make_no_triggers_is_told_how_to_migrate(own_mariadb: MariadbService) -> None:
     mine = own_mariadb.create_database("shop").replace("root@", "app@")
     own_mariadb.execute("CREATE USER app@127.0.0.1", "GRANT ALL ON shop.* TO app@127.0.0.1")
-    with pytest.raises(MigrationError, match="0002_schedules.sql failed.*SET GLOBAL log_bin_trust_function_creators"):
+    with pytest.raises(MigrationError, match=r"0002_schedules\.sql failed.*SET GLOBAL log_bin_trust_function_creators"):
         await migrate(mine)
     own_mariadb.execute("SET GLOBAL log_bin_trust_function_creators = ON")
     await migrate(mine)

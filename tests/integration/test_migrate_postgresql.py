@@ -13,6 +13,7 @@ import pytest
 
 from hub.db.migrator import migrate, pending_sql, require_current, status
 from hub.errors import DatabaseUnavailable, MigrationError
+from tests.servers import PostgresService
 
 pytestmark = pytest.mark.postgres
 
@@ -112,6 +113,14 @@ async def test_a_failing_file_leaves_nothing(postgres_url: str, admin: "asyncpg.
     with pytest.raises(MigrationError, match=r"0001_queue\.sql failed"):
         await migrate(postgres_url)
     assert await admin.fetchval("SELECT to_regclass('queue_jobs')") is None
+
+
+async def test_who_may_make_no_tables_is_told_what_to_grant(own_postgres: PostgresService) -> None:
+    url = own_postgres.create_database("shop")
+    own_postgres.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC", database="shop")  # as it is since 15
+    own_postgres.execute("CREATE ROLE app LOGIN")
+    with pytest.raises(MigrationError, match=r"permission denied for schema public; .*GRANT CREATE ON SCHEMA public"):
+        await migrate(url.replace("postgres@", "app@"))
 
 
 async def test_a_server_that_is_not_there() -> None:

@@ -28,6 +28,7 @@ _PATIENCE = 3600
 _COMMENT = re.compile(r"--[^\n]*")
 _REMEDIES = {
     1142: "; give the user that right (GRANT ALL ON the database)",
+    1665: "; set binlog_format to MIXED or ROW",
     1419: "; the schema has triggers, which such a server takes from administrators alone: run `hub migrate` as one, "
     "or have SET GLOBAL log_bin_trust_function_creators = ON for as long as it takes",
 }

@@ -61,6 +61,9 @@ class PostgresTarget:
     async def apply(self, migration: Migration) -> None:
         try:
             await self._connection.execute(migration.sql)
+        except asyncpg.InsufficientPrivilegeError as error:
+            remedy = "make the user the database's owner, or GRANT CREATE ON SCHEMA public (not everybody's since 15)"
+            raise MigrationError(f"{migration.file} failed: {error}; {remedy}") from error
         except asyncpg.PostgresError as error:
             raise MigrationError(f"{migration.file} failed: {error}") from error
 
