@@ -7,11 +7,10 @@ steps that run is done after the commit, and done again by the monitor if that i
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeVar
 
 import msgspec
 
-from hub.errors import AlreadyExists, Conflict, NotFound, Rejected, TransactionConflict
+from hub.errors import AlreadyExists, Conflict, NotFound, Rejected
 from hub.model import NewJob, Status
 from hub.ports import Database, JobScope, JobTransaction
 from hub.queue.application import Woken
@@ -20,13 +19,11 @@ from hub.workflows import graph, rows
 from hub.workflows.catalog import Catalog
 from hub.workflows.definition import Definition, Step
 from hub.workflows.graph import Decision
+from hub.workflows.hold import Hold
 from hub.workflows.progress import Execution, Progress
 from hub.workflows.start import Start
 
-_TRIES = 5
 _encode = msgspec.json.Encoder().encode
-
-T = TypeVar("T")
 
 
 class Change:
@@ -34,23 +31,21 @@ class Change:
     allow the change."""
 
     def __init__(self, database: Database, store: Store, progress: Progress, catalog: Catalog, woken: Woken) -> None:
-        self._database = database
-        self._store = store
         self._progress = progress
         self._catalog = catalog
-        self._woken = woken
+        self._hold = Hold(database, store, progress, woken)
 
     async def start(self, beginning: Start) -> None:
         """Begin an execution in a transaction of its own."""
 
         async def work(transaction: JobTransaction) -> None:
             await self.start_in(transaction, beginning)
-            await self._enqueue(transaction, beginning.jobs)
+            await self._hold.enqueue(transaction, beginning.jobs)
             _, _, status, context, _, _, progress, _ = beginning.execution
-            await self._commit(transaction, beginning.workflow_id, 0, status or "", context, progress or "{}")
+            await self._hold.commit(transaction, beginning.workflow_id, 0, status or "", context, progress or "{}")
 
-        await self._insist(work)
-        await self._wake(beginning.jobs)
+        await self._hold.insist(work)
+        await self._hold.wake(beginning.jobs)
 
     async def start_in(self, transaction: JobScope, beginning: Start) -> None:
         """The rows of an execution, in a job's transaction; its jobs are the caller's to enqueue."""
@@ -62,30 +57,30 @@ class Change:
         defined fails, and so does one whose context is no object, and one whose steps the database refuses."""
 
         async def work(transaction: JobTransaction) -> list[NewJob] | None:
-            execution = await self._held(transaction, workflow_id)
+            execution = await self._hold.take(transaction, workflow_id)
             if execution.status != graph.PENDING:
                 return None
             definition = self._catalog.get(execution.workflow_type)
             error = rows.unfit(workflow_id, definition, execution.context)
             if definition is None or error is not None:
                 error = error or f"there is no workflow {execution.workflow_type!r}"
-                await self._seal(transaction, execution, Decision(graph.FAILED, {}), error=error)
+                await self._hold.seal(transaction, execution, Decision(graph.FAILED, {}), error=error)
                 return []
             context = _encode(rows.read_context(execution.context)).decode()
-            return await self._go_on(transaction, execution, definition, graph.begin(definition), context)
+            return await self._hold.go_on(transaction, execution, definition, graph.begin(definition), context)
 
         async def give_up(transaction: JobTransaction) -> None:
-            execution = await self._held(transaction, workflow_id)
+            execution = await self._hold.take(transaction, workflow_id)
             if execution.status == graph.PENDING:
-                await self._seal(transaction, execution, Decision(graph.FAILED, {}), error=why)
+                await self._hold.seal(transaction, execution, Decision(graph.FAILED, {}), error=why)
 
         try:
-            jobs = await self._insist(work)
+            jobs = await self._hold.insist(work)
         except (Rejected, AlreadyExists) as refused:
             why = f"the database refuses its steps: {refused}"
-            await self._insist(give_up)
+            await self._hold.insist(give_up)
             return True
-        await self._wake(jobs or [])
+        await self._hold.wake(jobs or [])
         return jobs is not None
 
     async def fail(self, workflow_id: str, outcomes: Mapping[str, tuple[int, str | None]]) -> bool:
@@ -96,7 +91,7 @@ class Change:
         }
 
         async def work(transaction: JobTransaction) -> bool:
-            execution = await self._held(transaction, workflow_id)
+            execution = await self._hold.take(transaction, workflow_id)
             decision = graph.fail(execution.status, execution.progress, words)
             if decision.progress == execution.progress:
                 return False
@@ -105,26 +100,26 @@ class Change:
                 transaction, [_ended(workflow_id, step, words[step], outcomes[step][1]) for step in changed]
             )
             error = next((outcomes[step][1] for step in changed if words[step] == decision.status), None)
-            await self._seal(transaction, execution, decision, error=f"{changed[0]}: {error or decision.status}")
+            await self._hold.seal(transaction, execution, decision, error=f"{changed[0]}: {error or decision.status}")
             return True
 
-        return await self._insist(work)
+        return await self._hold.insist(work)
 
     async def cancel(self, workflow_id: str) -> list[str]:
         """End an execution: nothing more begins. Answers the ids of the jobs that are to be cancelled."""
 
         async def work(transaction: JobTransaction) -> list[str]:
-            execution = await self._held(transaction, workflow_id)
+            execution = await self._hold.take(transaction, workflow_id)
             if execution.status in (graph.COMPLETED, graph.CANCELLED):
                 raise Conflict(f"the workflow has ended: it is {execution.status}")
             steps = [step for step, state in execution.progress.items() if state in graph.OPEN]
             await self._progress.write_steps(
                 transaction, [_ended(workflow_id, step, graph.CANCELLED, "cancelled") for step in steps]
             )
-            await self._seal(transaction, execution, graph.cancel(execution.progress), error="cancelled")
+            await self._hold.seal(transaction, execution, graph.cancel(execution.progress), error="cancelled")
             return [rows.step_id(workflow_id, step) for step in steps]
 
-        return await self._insist(work)
+        return await self._hold.insist(work)
 
     async def resume(self, workflow_id: str, redrive: Callable[[Sequence[str]], Awaitable[int]]) -> list[str]:
         """Go on from the steps that failed or were cancelled; answers their names. Their jobs are queued again first:
@@ -132,17 +127,17 @@ class Change:
         again, in the transaction itself: a signal meanwhile must find them waiting."""
 
         async def look(transaction: JobTransaction) -> tuple[list[str], list[str]]:
-            execution = await self._held(transaction, workflow_id)
+            execution = await self._hold.take(transaction, workflow_id)
             steps = _stopped(execution)
             definition = await self._progress.definition(execution, transaction)
             waits = {step.name for step in _waiting(definition, steps)}
             return steps, [step for step in steps if step not in waits]
 
-        again, at_once = await self._insist(look)
+        again, at_once = await self._hold.insist(look)
         await redrive([rows.step_id(workflow_id, step) for step in at_once])
 
         async def work(transaction: JobTransaction) -> list[NewJob]:
-            execution = await self._held(transaction, workflow_id)
+            execution = await self._hold.take(transaction, workflow_id)
             if execution.status in (graph.RUNNING, graph.COMPLETED):
                 return []  # a step that was queued again has ended already
             steps = _stopped(execution)
@@ -164,20 +159,19 @@ class Change:
                 for step in lost
                 if step in definition.by_name
             ]
-            await self._enqueue(transaction, jobs)
-            return jobs + await self._go_on(transaction, execution, definition, decision, context)
+            await self._hold.enqueue(transaction, jobs)
+            return jobs + await self._hold.go_on(transaction, execution, definition, decision, context)
 
-        await self._wake(await self._insist(work))
+        await self._hold.wake(await self._hold.insist(work))
         if len(at_once) < len(again):
-            self._woken([""])
-            await self._store.notify([""])
+            await self._hold.wake_timers()
         return again
 
     async def signal(self, workflow_id: str, name: str, payload: str) -> list[str]:
         """Keep a signal (`payload` is JSON text), and let the steps that wait for it go on; answers their names."""
 
         async def work(transaction: JobTransaction) -> list[str]:
-            execution = await self._held(transaction, workflow_id)
+            execution = await self._hold.take(transaction, workflow_id)
             definition = await self._progress.definition(execution, transaction)
             waiting = [step.name for step in definition.steps if step.wait_for == name] if definition else []
             if not waiting:
@@ -192,20 +186,19 @@ class Change:
             )
             signals = {**execution.signals, name: msgspec.Raw(payload)}
             decision = Decision(execution.status, execution.progress)
-            await self._seal(transaction, execution, decision, signals=signals)
+            await self._hold.seal(transaction, execution, decision, signals=signals)
             return now
 
-        now = await self._insist(work)
+        now = await self._hold.insist(work)
         if now:
-            self._woken([""])
-            await self._store.notify([""])
+            await self._hold.wake_timers()
         return now
 
     async def mend(self, workflow_id: str) -> int:
         """Enqueue the jobs of open steps that are not there, and begin what may begin; answers how many."""
 
         async def work(transaction: JobTransaction) -> list[NewJob]:
-            execution = await self._held(transaction, workflow_id)
+            execution = await self._hold.take(transaction, workflow_id)
             definition = await self._progress.definition(execution, transaction)
             if definition is None or execution.status != graph.RUNNING:
                 return []
@@ -218,101 +211,13 @@ class Change:
                 for step in open_steps
                 if rows.step_id(workflow_id, step) not in there and step in definition.by_name
             ]
-            await self._enqueue(transaction, jobs)
+            await self._hold.enqueue(transaction, jobs)
             decision = graph.complete(definition, execution.status, execution.progress, ())
-            return jobs + await self._go_on(transaction, execution, definition, decision, context)
+            return jobs + await self._hold.go_on(transaction, execution, definition, decision, context)
 
-        jobs = await self._insist(work)
-        await self._wake(jobs)
+        jobs = await self._hold.insist(work)
+        await self._hold.wake(jobs)
         return len(jobs)
-
-    # --- how ----------------------------------------------------------------------------------------------------------
-
-    async def _go_on(
-        self,
-        transaction: JobTransaction,
-        execution: Execution,
-        definition: Definition,
-        decision: Decision,
-        context: str,
-    ) -> list[NewJob]:
-        """Begin the steps of a decision, and seal it."""
-        id, signals = execution.workflow_id, execution.signals
-        await self._progress.write_steps(transaction, [rows.begun(id, step, context) for step in decision.ready])
-        jobs = [rows.job(definition, step, id, context, signals=signals) for step in decision.ready]
-        await self._enqueue(transaction, jobs)
-        await self._seal(transaction, execution, decision, context=context, definition=definition)
-        return jobs
-
-    async def _held(self, transaction: JobTransaction, workflow_id: str) -> Execution:
-        found = await self._progress.lock(transaction, [workflow_id])
-        if not found:
-            raise NotFound(f"there is no workflow {workflow_id!r}")
-        return found[0]
-
-    async def _enqueue(self, transaction: JobTransaction, jobs: Sequence[NewJob]) -> None:
-        if jobs:
-            await self._store.enqueue_in(transaction, jobs)
-
-    async def _seal(
-        self,
-        transaction: JobTransaction,
-        execution: Execution,
-        decision: Decision,
-        *,
-        context: str | None = None,
-        signals: Mapping[str, msgspec.Raw] | None = None,
-        error: str | None = None,
-        definition: Definition | None = None,
-    ) -> None:
-        await self._commit(
-            transaction,
-            execution.workflow_id,
-            execution.version,
-            decision.status,
-            execution.context if context is None else context,
-            _encode(decision.progress).decode(),
-            _encode(execution.signals if signals is None else signals).decode(),
-            error,
-            definition if execution.digest is None else None,
-        )
-
-    async def _commit(
-        self,
-        transaction: JobTransaction,
-        workflow_id: str,
-        version: int,
-        status: str,
-        context: str | None,
-        progress: str,
-        signals: str = "{}",
-        error: str | None = None,
-        definition: Definition | None = None,
-    ) -> None:
-        kept = (definition.json, definition.digest) if definition is not None else (None, None)
-        row = (workflow_id, version, status, context, progress, signals, error, status in graph.ENDED, *kept)
-        if not await transaction.commit_with(self._progress.statement("seal"), row):
-            raise TransactionConflict(f"workflow {workflow_id} was changed meanwhile")
-
-    async def _insist(self, work: Callable[[JobTransaction], Awaitable[T]]) -> T:
-        """Do it in a transaction, which it commits or leaves to be undone; again if the database asks for it."""
-        tries = _TRIES
-        while True:
-            transaction = self._database.begin_job("a change to a workflow")
-            try:
-                return await work(transaction)
-            except TransactionConflict:
-                tries -= 1
-                if not tries:
-                    raise
-            finally:
-                await transaction.rollback()
-
-    async def _wake(self, jobs: Sequence[NewJob]) -> None:
-        if jobs:
-            queues = {job.queue or "" for job in jobs}
-            self._woken(queues | ({""} if any(job.delay or job.scheduledat for job in jobs) else set()))
-            await self._store.notify(queues)
 
 
 def _stopped(execution: Execution) -> list[str]:
