@@ -70,7 +70,7 @@ export function tickTimes(root) {
 /** The first characters of an id that tells by its end; the whole of it in the title. */
 export function brief(id) {
   const text = String(id);
-  return make("code", { title: text }, text.length > 20 ? `${text.slice(0, 8)}…${text.slice(-6)}` : text);
+  return make("code", { class: "brief", title: text }, text.length > 20 ? `${text.slice(0, 8)}…${text.slice(-6)}` : text);
 }
 
 /** The first line of a text, cut. */

@@ -114,6 +114,7 @@ async def running(
 ) -> AsyncIterator[Rig]:
     document = {
         "database": {"url": url, "pool": 8},
+        "http": {"port": 0},
         "jobs": {
             "enabled": True,
             "workers": 10,

@@ -78,6 +78,7 @@ async def running(
 ) -> AsyncIterator[Rig]:
     document = {
         "database": {"url": url, "pool": 8},
+        "http": {"port": 0},
         "jobs": {"enabled": True, "workers": workers, "poll_interval": "200ms", "shutdown_timeout": "5s"},
         **(configuration or {}),
     }
