@@ -124,7 +124,7 @@ def _outermost(guard: OriginGuard) -> Middleware:
         connection = request.protocol
         since = time.perf_counter()
         if isinstance(connection, Connection):
-            connection.begin()
+            connection.begin(request.content)
         answer = await _answer(request, handler, guard)
         if "Origin" in request.headers:
             answer.headers.update(guard.cors(request))

@@ -11,9 +11,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 
-from hub.adapters.http.answers import problem
+from hub.adapters.http.answers import problem, problem_of_aiohttp
 from hub.telemetry import get_logger
 
 _log = get_logger("hub.http")
@@ -33,7 +33,7 @@ class Connection(web.RequestHandler):
     """`timeout` in seconds: for a request's head (from its first byte, or the connection's begin), and for sending the
     answer to a client that reads slowly."""
 
-    __slots__ = ("_deadline", "_handling", "_open", "_timeout")
+    __slots__ = ("_body", "_deadline", "_handling", "_open", "_timeout")
 
     def __init__(self, manager: web.Server, open_ones: Open, *, timeout: float, **settings: Any) -> None:
         super().__init__(manager, **settings)
@@ -41,6 +41,7 @@ class Connection(web.RequestHandler):
         self._timeout = timeout
         self._deadline: asyncio.TimerHandle | None = None
         self._handling = False
+        self._body: StreamReader | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -48,7 +49,8 @@ class Connection(web.RequestHandler):
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
-        if self._deadline is None and not self._handling:
+        # What is left of an answered request's body is no head; aiohttp waits a while for it, then closes.
+        if self._deadline is None and not self._handling and (self._body is None or self._body.is_eof()):
             self._await_head()
         super().data_received(data)
 
@@ -63,9 +65,10 @@ class Connection(web.RequestHandler):
         """Whether a request is being handled."""
         return self._handling
 
-    def begin(self) -> None:
-        """A request's head is there."""
+    def begin(self, body: StreamReader) -> None:
+        """A request's head is there; `body` may still be on its way."""
         self._handling = True
+        self._body = body
         self._forget()
 
     def end(self, answer: web.StreamResponse) -> None:
@@ -83,6 +86,8 @@ class Connection(web.RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         """Send the answer; who does not read it in time loses the connection."""
+        if isinstance(resp, web.HTTPException):  # aiohttp's own, before the application was asked: an unknown Expect
+            resp = problem_of_aiohttp(resp)
         try:
             async with asyncio.timeout(self._timeout):
                 return await super().finish_response(request, resp, start_time)

@@ -161,6 +161,27 @@ async def test_a_length_beyond_the_limit_is_refused_before_the_body_comes(serve_
         await hub.good()
 
 
+async def test_what_is_left_of_a_refused_body_is_answered_by_nothing_more(serve_one: Serve) -> None:
+    """Its bytes are the beginning of no request that could be late."""
+    server = ServerSettings(request_timeout=0.2, lingering=1.0)
+    async with serve_one(server=server) as hub:
+        reader, writer = await hub.connect()
+        writer.write(b"POST /webhooks/nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\n{")
+        assert (await read_answer(reader)).problem()["code"] == "unknown-route"
+        writer.write(b'"')
+        async with asyncio.timeout(20):
+            assert await reader.read() == b""
+        writer.close()
+        await hub.good()
+
+
+async def test_an_expectation_that_nobody_knows_is_a_problem(serve_one: Serve) -> None:
+    async with serve_one(work=False) as hub:
+        for path in ("/webhooks/orders", "/nowhere"):
+            answer = await hub.call("POST", path, data=b"{}", headers={"Expect": "tea"})
+            assert (answer.status, answer.problem()["code"]) == (417, "expectation-failed")
+
+
 async def test_connections_beyond_the_limit_are_told_so(serve_one: Serve) -> None:
     async with serve_one(http={"max_connections": 5}) as hub:
         open_ones = [await hub.connect() for _ in range(5)]
