@@ -89,10 +89,13 @@ async def test_what_flows_is_seen_and_a_hub_that_was_away_is_found_again(sqlite_
 @pytest.mark.browser
 async def test_a_failed_job_is_found_mended_and_seen_done_and_hostile_text_stays_text(sqlite_url: str) -> None:
     async with hub_of(sqlite_url) as hub, opened(hub.url, "/console#/jobs?status=failed") as (page, faults):
-        large = await hub.enqueue("invoice.pay", "x" * LARGE)
+        large = await hub.enqueue("invoice.pay", "x" * LARGE, queue="q" * 100)
         failed = await hub.enqueue("invoice.pay", {EVIL: None, "\u202e日本": "\U0001f600"})
         for job in (large, failed):
             await hub.wait(job)
+        ids = page.locator("#jobs .brief")
+        await expect(ids).to_have_count(2)
+        assert await ids.evaluate_all("ids => ids.map((id) => id.getClientRects().length)") == [1, 1]  # a line each
         await page.click(f"#jobs tr[data-key='{large}'] a")
         payload = page.locator(".of-payload pre")
         await expect(payload).to_contain_text("xxx")
