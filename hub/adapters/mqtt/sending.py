@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import struct
 from typing import Any
 
 from paho.mqtt.exception import MQTTException
@@ -48,8 +49,8 @@ class Sender:
         topic, retain = _fit(message.topic, "topic"), _retain(message)
         if not topic:
             raise Permanent("topic: a message needs one")
-        properties = self._properties(message)
-        size = len(topic.encode()) + len(message.body) + _ROOM + (len(properties.pack()) if properties else 0)
+        properties, length = self._properties(message)
+        size = len(topic.encode()) + len(message.body) + _ROOM + length
         connection = await self._connected()
         if self._maximum is not None and size > self._maximum:
             raise Permanent(f"the broker takes packets of {self._maximum} bytes; this message needs {size}")
@@ -105,13 +106,13 @@ class Sender:
         self._maximum = granted.maximum_packet
         return connection
 
-    def _properties(self, message: Outgoing) -> Any:
-        """paho's Properties, None before MQTT 5. Raises Permanent."""
+    def _properties(self, message: Outgoing) -> tuple[Any, int]:
+        """paho's Properties and their bytes, None before MQTT 5. Raises Permanent."""
         if not self._settings.five:
             if message.headers and not self._told and message.headers.keys() - {packets.RETAIN}:
                 self._told = True
                 _log.warning("MQTT 3.1.1 has no headers: they are not sent", adapter=self._name)
-            return None
+            return None, 0
         properties: Any = properties_of(PacketTypes.PUBLISH)
         pairs = [(packets.MESSAGE_ID, message.id)]
         try:
@@ -123,13 +124,13 @@ class Sender:
                 elif name == packets.CORRELATION_DATA:
                     properties.CorrelationData = packets.correlation_data(value)
                 elif name == packets.EXPIRY:
-                    properties.MessageExpiryInterval = int(value)
+                    properties.MessageExpiryInterval = _seconds(value)
                 elif name not in (packets.RETAIN, packets.MESSAGE_ID):
                     pairs.append((_fit(name, "the name of a header"), _fit(value, name)))
-        except (ValueError, MQTTException) as error:
+            properties.UserProperty = pairs
+            return properties, len(properties.pack())
+        except (ValueError, MQTTException, struct.error) as error:  # the last: longer than its length can say
             raise Permanent(f"a header cannot be sent: {error}") from error
-        properties.UserProperty = pairs
-        return properties
 
 
 def _is_over(opening: asyncio.Task[Connection]) -> bool:
@@ -144,6 +145,12 @@ def _retain(message: Outgoing) -> bool:
     if value not in ("true", "false"):
         raise Permanent(f"header {packets.RETAIN}: expected true or false, not {value!r}")
     return value == "true"
+
+
+def _seconds(text: str) -> int:
+    if not 0 <= (seconds := int(text)) <= 0xFFFF_FFFF:
+        raise ValueError(f"{packets.EXPIRY}: expected 0 to 4294967295 seconds, not {text[:40]}")
+    return seconds
 
 
 def _fit(text: str, what: str) -> str:

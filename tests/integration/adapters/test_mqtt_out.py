@@ -103,7 +103,10 @@ async def test_no_more_are_under_way_than_the_broker_takes() -> None:
         ("a", {"name": "line\nline"}, "name"),
         ("a", {"name": "x" * 65_536}, "65,535"),
         ("a", {"mqtt-message-expiry": "soon"}, "header"),
+        ("a", {"mqtt-message-expiry": "-1"}, "4294967295"),
+        ("a", {"mqtt-message-expiry": "4294967296"}, "4294967295"),
         ("a", {"mqtt-correlation-data": "base64:§"}, "header"),
+        ("a", {"mqtt-correlation-data": "x" * 65_536}, "header"),
     ],
     ids=str,
 )
