@@ -62,12 +62,14 @@ def _mqtt(pattern: str) -> Matches:
 def _activemq(pattern: str) -> Matches:
     if "*" not in pattern and ">" not in pattern:
         return lambda topic: topic == pattern
+    # "a.>" takes "a" too, as the broker brings it.
+    pattern, more = (pattern.removesuffix(".>"), r"(?:\..+)?") if pattern.endswith(".>") else (pattern, "")
     words = [r"[^.]+" if word == "*" else r".+" if word == ">" else re.escape(word) for word in pattern.split(".")]
     prefix = _DESTINATION.match(pattern)
     if prefix is not None:  # "/queue/*": the first word hangs on the kind of destination
         first = pattern[prefix.end() :].split(".")[0]
         words[0] = re.escape(prefix[0]) + {"*": r"[^.]+", ">": r".+"}.get(first, re.escape(first))
-    return _regex(r"\.".join(words))
+    return _regex(r"\.".join(words) + more)
 
 
 def _starred(pattern: str) -> Matches:
