@@ -267,8 +267,13 @@ async def test_a_private_address_is_refused_by_number_and_by_name(sqlite_url: st
         ({"to": "crm", "url": "http://x"}, "either `to`"),
         ({"to": "erp"}, "no destination 'erp'"),
         ({"url": "ftp://example.com"}, "no address"),
+        ({"url": "http://xn--/"}, "no address"),
+        ({"url": f"http://{'a' * 64}.example/"}, "no address"),
         ({"to": "crm", "method": "TRACE"}, "metadata.method"),
         ({"to": "crm", "path": "x"}, "metadata.path"),
+        ({"to": "crm", "path": "/a/../../admin"}, "leads out of"),
+        ({"to": "crm", "path": "/%2E%2e/admin"}, "leads out of"),
+        ({"to": "crm", "path": "/.\t./admin"}, "leads out of"),
         ({"to": "crm", "headers": {"a\r\nb": "c"}}, "cannot travel"),
         ({"to": "crm", "headers": {"a": "c\r\nd: e"}}, "cannot travel"),
     ],
@@ -278,6 +283,6 @@ async def test_a_request_that_makes_no_sense_says_why(
 ) -> None:
     async with hub_sending(sqlite_url, receiver) as hub:
         row = await ended(hub, await request(hub, 1, **metadata))
-        assert row["statusid"] == Status.FAILED
+        assert (row["statusid"], row["failure"]) == (Status.FAILED, "permanent")
         assert said in row["lasterror"]
     assert receiver.requests == []

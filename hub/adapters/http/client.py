@@ -81,7 +81,7 @@ class HttpClient:
             if isinstance(error.__cause__, AddressRefused):
                 raise error.__cause__.with_traceback(None) from None
             raise Transient(f"{url.host} cannot be reached: {error.os_error}") from error
-        except aiohttp.InvalidURL as error:
+        except (aiohttp.InvalidURL, UnicodeError) as error:  # the latter: a name that no resolver can be asked for
             raise Permanent(f"{call.url!r} is no address") from error
         except (aiohttp.ClientError, OSError) as error:
             raise Transient(f"{url.host}: {type(error).__name__}: {error}") from error
@@ -102,9 +102,10 @@ class HttpClient:
 def _parsed(text: str) -> URL:
     try:
         url = URL(text)
+        known = url.scheme in ("http", "https") and bool(url.host)
     except ValueError as error:
         raise Permanent(f"{text!r} is no address: {error}") from error
-    if url.scheme not in ("http", "https") or not url.host:
+    if not known:
         raise Permanent(f"{text!r} is no address: expected https://host/… or http://host/…")
     return url
 

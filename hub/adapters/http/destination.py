@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
+from yarl import URL
 
 from hub.adapters.http.client import Call, Gone, HttpClient
 from hub.adapters.http.signatures import StandardWebhooks
@@ -79,9 +80,12 @@ class Destination:
         if self._gone:
             raise Gone(f"{self.name} has answered 410: nothing is sent there any more")
         settings = self._settings
+        url = _behind(settings.url, request.path)
+        if request.path.startswith("/") and not _within(settings.url, url):
+            raise Permanent(f"path {request.path!r} leads out of the destination {self.name}")
         call = Call(
             method=request.method,
-            url=_behind(settings.url, request.path),
+            url=url,
             headers=self._headers(request),
             body=request.body,
             timeout=request.timeout or settings.timeout,
@@ -114,6 +118,15 @@ def _behind(url: str, path: str) -> str:
     path, _, more = path.partition("?")
     asked = "&".join(one for one in (query, more) if one)
     return (base.rstrip("/") + path if path else base) + (f"?{asked}" if asked else "")
+
+
+def _within(url: str, asked: str) -> bool:
+    """Whether an address lies below the destination's own, once its dots are followed: messages may name the path, and
+    the destination's credentials go along."""
+    try:
+        return URL(asked).raw_path.startswith(URL(url).raw_path.rstrip("/") + "/")
+    except ValueError:
+        return True  # no address at all, as the client will say
 
 
 def identified(request: HttpRequest) -> dict[str, str]:
