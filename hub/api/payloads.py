@@ -32,8 +32,35 @@ async def read_json(request: web.Request, http: Http) -> Any:
     try:
         value, _ = parse_json(body, http.max_depth)
     except Rejected as error:
-        raise HttpFault(400 if error.code == MALFORMED else 422, error.code, str(error)) from error
+        if error.code == MALFORMED:
+            raise HttpFault(400, error.code, str(error)) from error
+        field = _with_nul(body)
+        why = str(error).rpartition("cannot be kept: ")[2]
+        raise HttpFault(422, error.code, f"{field or 'the body'}: {why}", field=field) from error
     return value
+
+
+def _with_nul(body: bytes) -> str | None:
+    """The path of the first text with U+0000 in a body that was refused; None for one refused for another reason."""
+    try:
+        steps = _to_nul(msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf")))
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return "".join(reversed(steps or ())).removeprefix(".") or None
+
+
+def _to_nul(value: Any) -> list[str] | None:
+    """The steps from the first text with U+0000 up to `value`."""
+    if isinstance(value, str):
+        return [] if "\0" in value else None
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, item in items:
+        if isinstance(name, str) and "\0" in name:
+            return []
+        if (steps := _to_nul(item)) is not None:
+            steps.append(f".{name}" if isinstance(name, str) else f"[{name}]")
+            return steps
+    return None
 
 
 def convert(value: Any, kind: type[T]) -> T:

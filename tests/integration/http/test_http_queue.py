@@ -86,7 +86,12 @@ async def test_an_id_that_is_taken_is_a_conflict_and_a_key_that_is_taken_a_repea
         ({"handler": "h", "timeout": 0}, 422, "timeout"),
         ({"handler": "h", "id": "i" * 256}, 422, "id"),
         ("text", 422, None),
+        ({"handler": "h\0"}, 422, "handler"),
+        ({"handler": "h", "metadata": {"a": [1, {"b": "\0"}]}}, 422, "metadata.a[1].b"),
+        ({"handler": "h", "metadata": {"\0": 1}}, 422, "metadata"),
+        ({"\0": "h"}, 422, None),
         ([{"handler": "h"}, 5], 422, "[1]"),
+        ([{"handler": "h"}, {"handler": "h", "queue": "\0"}], 422, "[1].queue"),
         ([{"handler": "h"}] * 1001, 422, "[]"),
     ],
 )
