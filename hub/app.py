@@ -144,6 +144,10 @@ class Hub(Producer):
         )
         self.supervisor = Supervisor(self.adapters, adapter_kinds(configuration), parts)
         self.outlets.update(make_outlets(self.adapters, self.supervisor, self.clock), **self.outbound.outlets)
+        self.metrics.watch(
+            *("hub_circuit_open", "Whether sending rests, after failures in a row.", "to"),
+            lambda: {name: float(outlet.resting()) for name, outlet in self.outlets.items()},
+        )
         self.records = Records(
             self.database,
             self.engine.store,

@@ -110,6 +110,7 @@ def make_outlets(adapters: Mapping[str, Adapter], supervisor: Supervisor, clock:
             state = supervisor.states[name]
             outlets[name] = Outlet(adapter, clock, state.can_send)
             state.published = outlets[name].receipts
+            outlets[name].on_rest = state.rests
     return outlets
 
 

@@ -20,6 +20,7 @@ from hub.clock import SystemClock
 from hub.config import Configuration, ConfigurationError
 from hub.config.faults import did_you_mean, path_text
 from hub.config.named import named_handlers
+from hub.config.sections.adapters import ActiveMq, Mqtt
 from hub.config.sections.server import RESERVED_CONNECTIONS
 from hub.db import migrator
 from hub.db.engine import open_database
@@ -149,8 +150,24 @@ def _warnings(configuration: Configuration) -> Iterator[Finding]:
             yield Finding(
                 "references", path_text(("routes", index, "dedupe_key")), message, '"dedupe_key": "payload.id"'
             )
+    yield from _same_client(configuration)
     if not configuration.jobs.enabled:
         yield Finding("configuration", "jobs.enabled", "is false: jobs are taken in, none is run")
+
+
+def _same_client(configuration: Configuration) -> Iterator[Finding]:
+    """A broker lets one connection have a client id: of two adapters with the same one, neither stays connected."""
+    first: dict[tuple[str, str, str], str] = {}
+    for name, adapter in configuration.adapters.items():
+        if not adapter.enabled or not isinstance(adapter, Mqtt | ActiveMq) or adapter.client_id is None:
+            continue
+        if isinstance(adapter, Mqtt) and adapter.share:
+            continue  # each has an id of its own, made of this one
+        other = first.setdefault((adapter.type, adapter.url.get_secret_value(), adapter.client_id), name)
+        if other != name:
+            message = f"{adapter.client_id!r} is what adapters.{other} is called at the same broker: only one may be"
+            path = path_text(("adapters", name, "client_id"))
+            yield Finding("configuration", path, message, "give each its own")
 
 
 # --- database ----------------------------------------------------------------------------------------------------

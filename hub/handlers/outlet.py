@@ -12,9 +12,11 @@ from typing import Final, Protocol
 
 from hub.clock import Clock
 from hub.errors import Permanent, Snooze, Transient
-from hub.handlers.circuit import Circuit
+from hub.handlers.circuit import Admission, Circuit
 from hub.model import Outgoing
+from hub.telemetry import get_logger
 
+_log = get_logger("hub.outbound")
 _SHORTEST: Final = 0.5
 _LONGEST: Final = 15.0
 
@@ -36,6 +38,8 @@ class Outlet:
         circuit: Circuit | None = None,
     ) -> None:
         self.circuit = circuit or Circuit()
+        self.on_rest: Callable[[str], None] = lambda reason: None
+        """Told why, when it begins to rest."""
         self._receipts = 0
         self._sink = sink
         self._clock = clock
@@ -45,6 +49,10 @@ class Outlet:
     def receipts(self) -> int:
         """How many messages were sent."""
         return self._receipts
+
+    def resting(self) -> bool:
+        """Whether nothing is sent for now, after failures in a row."""
+        return self.circuit.state == "open"
 
     async def send(self, message: Outgoing) -> object:
         """Returns on the receipt, with the receiver's own answer if there is one.
@@ -61,16 +69,29 @@ class Outlet:
         try:
             answer = await send()
         except Permanent:
-            self.circuit.succeeded()  # refused by somebody who is there
+            self._succeeded(name)  # refused by somebody who is there
             raise
         except (Exception, asyncio.CancelledError) as error:
-            self.circuit.failed(self._clock.monotonic(), admission)
+            self._failed(name, admission, error)
             if admission.probe and isinstance(error, Transient):
                 raise Snooze(self._jittered(1.0), str(error)) from error
             raise
-        self.circuit.succeeded()
+        self._succeeded(name)
         self._receipts += 1
         return answer
+
+    def _succeeded(self, name: str) -> None:
+        if self.resting():
+            _log.info("it is sent to again", to=name)
+        self.circuit.succeeded()
+
+    def _failed(self, name: str, admission: Admission, error: BaseException) -> None:
+        rested = self.resting()
+        self.circuit.failed(self._clock.monotonic(), admission)
+        if self.resting() and not rested:
+            reason = str(error) or type(error).__name__
+            _log.warning("it rests after failures in a row", to=name, reason=reason)
+            self.on_rest(reason)
 
     def _require_ready(self, name: str) -> None:
         if self._ready is None or self._ready():

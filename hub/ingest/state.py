@@ -62,6 +62,10 @@ class AdapterState:
             _log.error("adapter failed", adapter=self.name, type=self.kind, exc_info=error)
         self.become(state, reason)
 
+    def rests(self, reason: str) -> None:
+        """Nothing is sent through it for a while; reading goes on."""
+        self.last_error = reason[:_ERROR_LIMIT]
+
     def is_ready(self) -> bool:
         """Whether it is connected."""
         return self.state in ("connected", "paused")

@@ -59,6 +59,7 @@ async def test_the_state_of_an_adapter_is_told_and_counted() -> None:
             text = await answer.text()
         assert 'hub_adapter_up{adapter="erp"} 1.0' in text
         assert 'hub_adapter_received_total{adapter="erp"} 2.0' in text
+        assert 'hub_circuit_open{to="erp"} 0.0' in text
         assert f'hub_adapter_lag{{adapter="erp",stream="{erp.broker.stream}"}} 0.0' in text
 
 

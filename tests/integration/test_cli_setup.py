@@ -157,6 +157,30 @@ def test_what_works_but_not_as_hoped_is_a_warning(project: CliProject) -> None:
     assert "none is run" in warned["jobs.enabled"]
 
 
+def test_adapters_that_put_each_other_out_at_their_broker_are_a_warning(project: CliProject) -> None:
+    plant = {"type": "mqtt", "url": "mqtt://127.0.0.1:1883"}
+    mes = {"type": "activemq", "url": "stomp://127.0.0.1:61613"}
+    project.configure(
+        adapters={
+            "plant": plant,
+            "again": plant,
+            "other": {**plant, "client_id": "other"},
+            "off": {**plant, "enabled": False},
+            "first": {**plant, "share": True},
+            "second": {**plant, "share": True},
+            "elsewhere": {**plant, "url": "mqtt://127.0.0.1:1884"},
+            "mes": mes,
+            "free": mes,
+            "named": {**mes, "client_id": "hub"},
+            "twice": {**mes, "client_id": "hub"},
+        }
+    )
+    report = json.loads(project.ok("check", "--json"))
+    warned = {warning["path"]: warning["message"] for warning in report["warnings"]}
+    assert warned.keys() == {"adapters.again.client_id", "adapters.twice.client_id"}
+    assert "'hub' is what adapters.plant is called at the same broker" in warned["adapters.again.client_id"]
+
+
 def test_a_file_of_sqlite_is_looked_at_and_not_made(tmp_path: Path) -> None:
     project = CliProject(tmp_path, f"sqlite:///{tmp_path / 'data' / 'hub.db'}")
     assert project.json("check", "--connect")["database"]["pending"][0] == "0001_queue"

@@ -109,6 +109,25 @@ async def test_attempts_are_used_only_by_what_was_tried() -> None:
     assert (outlet.receipts(), broker.sent) == (2, 2)
 
 
+async def test_whoever_looks_after_it_is_told_why_it_rests() -> None:
+    broker, clock, told = Broker(), FakeClock(), list[str]()
+    outlet = Outlet(broker, clock, circuit=Circuit(CircuitSettings(failures=2, first=1.0)))
+    outlet.on_rest = told.append
+    broker.error = Transient("no receipt")
+    for _ in range(2):
+        assert (outlet.resting(), told) == (False, [])
+        with pytest.raises(Transient):
+            await outlet.send(MESSAGE)
+    assert (outlet.resting(), told) == (True, ["no receipt"])
+    clock.advance(1.0)
+    with pytest.raises(Snooze):  # the probe: that it rests is not said again
+        await outlet.send(MESSAGE)
+    broker.error = None
+    clock.advance(2.0)
+    await outlet.send(MESSAGE)
+    assert (outlet.resting(), told) == (False, ["no receipt"])
+
+
 async def test_who_refuses_is_there() -> None:
     broker = Broker()
     outlet = Outlet(broker, FakeClock(), circuit=Circuit(CircuitSettings(failures=1)))
