@@ -112,7 +112,10 @@ class Events:
     async def _group(
         self, connection: Connection, arguments: Arguments, act: Callable[[str], Awaitable[None]]
     ) -> Answer:
-        name = _decode(arguments.body) if arguments.count == 1 else None
+        try:
+            name = _decode(arguments.body) if arguments.count == 1 else None
+        except (msgspec.DecodeError, RecursionError):  # 1e999, half a surrogate pair
+            name = None
         if not isinstance(name, str) or not 0 < len(name) <= _GROUP_NAME:
             raise Rejected("this takes the name of a group")
         await act(name)

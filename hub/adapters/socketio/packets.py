@@ -12,6 +12,8 @@ from typing import Any, ClassVar, Final
 import msgspec
 from socketio import packet
 
+from hub.adapters import halves
+
 RESERVED: Final = frozenset(
     ("connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener")
 )
@@ -140,7 +142,14 @@ def packet_class(longest: int, most: int) -> type[ClientPacket]:
 
 def _named(text: str) -> list[Any]:
     """An event's name, and its arguments in their text."""
-    items: list[Any] = list(_list(text))
+    items: list[Any]
+    try:
+        items = list(_list(text))
+    except msgspec.DecodeError:
+        found = halves.read(text)
+        if not isinstance(found, list):
+            raise
+        items = [halves.raw(item) for item in found]
     if not items:
         raise BadPacket("an event without a name")
     name = _text(items[0])

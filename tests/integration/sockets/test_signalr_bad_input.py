@@ -106,7 +106,9 @@ async def test_a_frame_far_too_large_is_not_read(hub: Rig) -> None:
         '{"type":5}',
         '{"type":8}',
         '{"type":1,"target":"note","arguments":[' + "[" * 15_000 + "]" * 15_000 + "]}",
-        '{"type":1,"target":"note","arguments":["\\ud800"]}',
+        '{"type":1,"target":"\\ud800","arguments":[]}',
+        '{"type":1,"target":"note","arguments":["\\ud800",NaN]}',
+        '{"type":2,"invocationId":"1","item":"\\ud800"}',
     ],
 )
 async def test_a_message_that_is_none_ends_the_connection_with_a_reason(hub: Rig, text: str) -> None:
@@ -136,7 +138,7 @@ async def test_huge_ids_are_answered_as_they_are(hub: Rig) -> None:
         assert (await client.heard())["error"].startswith("Unknown hub method")
 
 
-@pytest.mark.parametrize("argument", ['"\\u0000"', "1e999", "[" * 40 + "]" * 40])
+@pytest.mark.parametrize("argument", ['"\\u0000"', '{"cut":"\\ud83d"}', "1e999", "[" * 40 + "]" * 40])
 async def test_what_no_database_takes_is_refused_and_not_the_connection(hub: Rig, argument: str) -> None:
     async with wire(hub.url) as client:
         await client.text(f'{{"type":1,"target":"note","arguments":[{argument}],"invocationId":"1"}}{RS}')

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from hub.adapters import halves
 from hub.adapters.signalr.messages import (
     KINDS,
     Ack,
@@ -75,6 +76,8 @@ class JsonCodec:
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             if _unknown(message):
                 return None
+            if (call := _with_halves(message)) is not None:
+                return call
             raise ProtocolError(f"A message could not be read: {error}") from error
 
     def encode(self, message: HubMessage) -> bytes:
@@ -111,6 +114,19 @@ def _unknown(message: bytes) -> bool:
         return _decode_kind(message).type not in KINDS
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return False
+
+
+def _with_halves(message: bytes) -> HubMessage | None:
+    """An invocation that has half a surrogate pair in its arguments, and there only; None for anything else."""
+    try:
+        value = halves.read(message.decode())
+        if not isinstance(value, dict) or not isinstance(value.get("arguments"), list):
+            return None
+        wire = _decode(bytes(halves.raw({**value, "arguments": []})))
+        wire.arguments = [halves.raw(argument) for argument in value["arguments"]]
+        return _message(wire) if wire.type in (1, 4) else None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
 
 
 def _message(wire: _Wire) -> HubMessage | None:
