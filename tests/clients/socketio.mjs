@@ -147,7 +147,7 @@ const STEPS = {
     await emit(orders, "say", { to: "/orders,changed", payload: 1 });
     assert.deepEqual(await changed, [1]);
     const nowhere = open("/nowhere", { reconnection: false });
-    assert.ok((await event(nowhere, "connect_error"))[0]);
+    assert.equal((await event(nowhere, "connect_error"))[0].message, "Invalid namespace");
     nowhere.disconnect();
     orders.disconnect();
     assert.equal((await emit(socket, "note", { step: "still here" })).ok, true);

@@ -166,6 +166,13 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
 
         return connect
 
+    async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
+        if (namespace or "/") in self._settings.namespaces:
+            await super()._handle_connect(eio_sid, namespace, data)
+        else:  # as an object: of the library's own text clients make an error that says nothing
+            said = {"message": "Invalid namespace"}
+            await self._send_packet(eio_sid, self.packet_class(packet.CONNECT_ERROR, data=said, namespace=namespace))
+
     async def _let_in(self, session: Session, auth: Any) -> Identity:
         """Raises ConnectionRefusedError, whose data has a code."""
         if not self.open:

@@ -117,10 +117,23 @@ async def test_a_frame_over_the_limit_ends_its_connection(hub: Rig) -> None:
     await goes_on(hub)
 
 
+@pytest.mark.parametrize("value", ['{"cut":"\\ud83d"}', '"\\u0000"', "1e999", "[" * 40 + "]" * 40])
+async def test_what_no_database_takes_is_refused_and_not_the_connection(hub: Rig, value: str) -> None:
+    async with wire(hub.url) as client:
+        for number, event in enumerate(("note", "join"), 1):
+            await client.text(f'42{number}["{event}",{value}]')
+            answer = await client.answer(number)
+            assert answer["ok"] is False
+            assert answer["code"] in ("payload-refused", "payload-malformed", "rejected", "forbidden")
+        await client.emit(3, "note", "good")
+        assert (await client.answer(3))["ok"]
+    assert await hub.payloads() == ["good"]
+
+
 async def test_an_unknown_namespace_is_refused_and_a_second_connect_too(hub: Rig) -> None:
     async with wire(hub.url) as client:
         await client.text("40/nowhere,", "40")
-        assert (await client.frame()).startswith("44/nowhere,")
+        assert await client.frame() == '44/nowhere,{"message":"Invalid namespace"}'
         assert (await client.frame()).startswith("44")
         await client.emit(1, "note", 1)
         assert (await client.answer(1))["ok"]
