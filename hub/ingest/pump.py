@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeGuard, TypeVar
+from typing import Final, TypeGuard, TypeVar
 
 import msgspec
 
@@ -23,6 +23,8 @@ from hub.telemetry import get_logger
 
 _log = get_logger("hub.adapters")
 _T = TypeVar("_T")
+_DIALLED: Final = 0.5
+"""Seconds for which a connection that is being made is waited for when it is no longer wanted."""
 
 
 class PumpSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +65,7 @@ class Pump:
         self._task: asyncio.Task[None] | None = None
         self._stir = asyncio.Event()
         self._stopping = False
+        self._dialling = False
         self._deadline = 0.0
         self._lost: Exception | None = None
         self._attempts = 0
@@ -87,6 +90,10 @@ class Pump:
         self._stopping = True
         self._deadline = self._clock.monotonic() + self._settings.drain
         self._stir.set()
+        if self._dialling:  # nothing is in hand, and a host that does not answer is not waited for
+            await asyncio.wait([task], timeout=_DIALLED)
+            if self._dialling:
+                task.cancel()
         await asyncio.wait([task], timeout=self._settings.drain)
         if not task.done():
             task.cancel()
@@ -133,7 +140,11 @@ class Pump:
         self.state.topics = ()
         if self.state.state != "connecting":
             self.state.become("connecting")
-        await self._bounded(self._adapter.connect(), "connect")
+        self._dialling = True
+        try:
+            await self._bounded(self._adapter.connect(), "connect")
+        finally:
+            self._dialling = False
 
     async def _close(self) -> None:
         self.state.in_flight = 0

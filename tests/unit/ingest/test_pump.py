@@ -31,13 +31,13 @@ async def taken(payload: Any) -> None:
 class Bench:
     """A hub without adapters, and one adapter under a supervisor of the test's own."""
 
-    def __init__(self, harness: HubHarness, adapter: MemoryAdapter, lease: float) -> None:
+    def __init__(self, harness: HubHarness, adapter: MemoryAdapter, lease: float, pump: PumpSettings) -> None:
         self.harness = harness
         self.adapter = adapter
         hub = harness.hub
         parts = Parts(
             database=hub.database, store=hub.engine.store, woken=hub.engine.woken, clock=hub.clock,
-            metrics=hub.metrics, owner="here", lease=lease, pump=QUICK,
+            metrics=hub.metrics, owner="here", lease=lease, pump=pump,
         )  # fmt: skip
         self.supervisor = Supervisor({"erp": adapter}, {"erp": "memory"}, parts)
 
@@ -59,7 +59,7 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(lease: float = 30.0, **features: bool) -> AsyncIterator[Bench]:
+async def bench(lease: float = 30.0, pump: PumpSettings = QUICK, **features: bool) -> AsyncIterator[Bench]:
     routes = [{"name": "in", "from": "erp", "handler": "taken"}]
     # Known to the configuration; a hub that is only the API starts no adapter itself.
     adapters = {"erp": {"type": "memory"}}
@@ -67,7 +67,7 @@ async def bench(lease: float = 30.0, **features: bool) -> AsyncIterator[Bench]:
     async with running_hub(handlers=[taken], configuration=configuration, roles=["api"]) as harness:
         adapter = MemoryAdapter("erp")
         adapter.features = replace(adapter.features, **features) if features else adapter.features
-        made = Bench(harness, adapter, lease)
+        made = Bench(harness, adapter, lease, pump)
         try:
             yield made
         finally:
@@ -140,6 +140,28 @@ async def test_an_adapter_that_is_silent_at_connect_is_given_up_and_tried_again(
         assert b.state.last_error == "did not connect within 0.3 s"
         silent = False
         await b.until(lambda: b.state.state == "connected")
+
+
+async def test_a_stop_does_not_wait_for_a_broker_that_is_silent_at_connect(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with bench(pump=replace(QUICK, patience=60.0, drain=60.0)) as b:
+        asked, close, closed = asyncio.Event(), b.adapter.close, False
+
+        async def silent() -> None:
+            asked.set()
+            await asyncio.Event().wait()
+
+        async def noted() -> None:
+            nonlocal closed
+            closed = True
+            await close()
+
+        monkeypatch.setattr(b.adapter, "connect", silent)
+        monkeypatch.setattr(b.adapter, "close", noted)
+        await b.start()
+        async with asyncio.timeout(30):
+            await asked.wait()
+            await b.supervisor.stop()
+        assert (b.state.state, closed) == ("stopped", True)
 
 
 async def test_a_row_that_no_database_takes_is_kept_without_its_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
