@@ -1,6 +1,8 @@
 """The harness for applications' tests, on PostgreSQL."""
 
+import asyncpg
 import pytest
+from sqlalchemy import text
 
 from hub import Job, handler
 from hub.testing import run_job, running_hub
@@ -31,3 +33,20 @@ async def test_a_job_run_to_its_end(postgres_url: str) -> None:
 
     outcome = await run_job(flaky, 2, database=postgres_url)
     assert (outcome.status, outcome.result, len(outcome.attempts)) == ("completed", 2, 3)
+
+
+@pytest.mark.postgres
+async def test_what_a_database_presets_changes_no_statement_of_the_hub(postgres_url: str) -> None:
+    connection = await asyncpg.connect(postgres_url)
+    name = f'"{await connection.fetchval("SELECT current_database()")}"'
+    await connection.execute(f"ALTER DATABASE {name} SET standard_conforming_strings = off")
+    await connection.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
+    await connection.close()
+
+    @handler("test.level")
+    async def level(job: Job) -> str:
+        answer = await job.db.execute(text("SELECT current_setting('transaction_isolation')"))
+        return str(answer.scalar_one())
+
+    outcome = await run_job(level, database=postgres_url)
+    assert (outcome.status, outcome.result) == ("completed", "read committed")

@@ -44,6 +44,9 @@ def connect_arguments(address: Address, settings: DatabaseSettings) -> dict[str,
             # a worker that hangs, or lies behind a cut network, stops holding its locks
             "idle_in_transaction_session_timeout": f"{int(settings.transaction_timeout * 1000) + 1000}ms",
             "TimeZone": "UTC",
+            # what a database or a role may preset otherwise, and the hub's statements are not written for
+            "default_transaction_isolation": "read committed",
+            "standard_conforming_strings": "on",
         },
     }
 
