@@ -107,6 +107,8 @@ class Connection(web.RequestHandler):
         """What aiohttp found by itself: bytes that are no request (400), or a bug (500). The connection ends."""
         if request.writer.output_size > 0:
             raise ConnectionError("an answer was already on its way")
+        if isinstance(exc, UnicodeEncodeError) and "Expect" in request.headers:  # its stray bytes fit no answer
+            return problem_of_aiohttp(web.HTTPExpectationFailed())
         if status >= 500:
             _log.error("a request failed in the server", status=status, exc_info=exc)
             return problem(status, "internal-error", "the hub failed; its log says why", close=True)

@@ -71,6 +71,20 @@ async def test_a_replay_is_answered_as_before_and_makes_no_second_job(serve_one:
         assert await served.rows() == 1
 
 
+async def test_an_id_of_any_length_and_bytes_is_signed_and_known_again(serve_one: Serve) -> None:
+    async with serve_one(routes=[ORDERS, SIGNED], environ=ENVIRON) as served:
+        for identity in (b"m" * 300, b"m\xff\xfe"):
+            stamp = str(int(time.time())).encode()
+            key = base64.b64decode(SECRET.removeprefix("whsec_"))
+            signature = base64.b64encode(hmac.new(key, b"%s.%s.{}" % (identity, stamp), hashlib.sha256).digest())
+            head = b"POST /webhooks/signed HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n"
+            head += b"webhook-id: %s\r\nwebhook-timestamp: %s\r\n" % (identity, stamp)
+            for signed_by, status, duplicate in ((signature, 202, False), (signature, 202, True), (b"QQ==", 401, None)):
+                answer = await served.raw(head + b"webhook-signature: v1,%s\r\n\r\n{}" % signed_by)
+                assert (answer.status, answer.json().get("duplicate")) == (status, duplicate)
+        assert await served.rows() == 2
+
+
 async def test_what_does_not_fit_its_signature_leaves_nothing(serve_one: Serve) -> None:
     async with serve_one(routes=[ORDERS, SIGNED], environ=ENVIRON) as served:
         body = b'{"id": 9}'
