@@ -27,8 +27,10 @@ def message_of(adapter: str, record: Any) -> Message:
     """`record` is an aiokafka.ConsumerRecord of bytes."""
     body, key = record.value, record.key
     headers = _headers(record.headers) if record.headers else _NONE
+    content_type = headers.get("content-type") if headers else None
     if body is None:
-        body, headers = b"", {**headers, TOMBSTONE: "true"}
+        # Some producers name a type in every record: of nothing it says nothing.
+        body, headers, content_type = b"", {**headers, TOMBSTONE: "true"}, None
     return Message(
         adapter=adapter,
         protocol=PROTOCOL,
@@ -37,7 +39,7 @@ def message_of(adapter: str, record: Any) -> Message:
         method=METHOD,
         key=None if key is None else _key(key),
         headers=headers,
-        content_type=headers.get("content-type") if headers else None,
+        content_type=content_type,
         timestamp=_time(record.timestamp),
         partition=record.partition,
         offset=record.offset,
