@@ -14,7 +14,7 @@ from hub.handlers.job import Job
 from hub.handlers.mark import handler
 from hub.handlers.outgoing import PUBLISH_HANDLER, PUBLISH_QUEUE
 from hub.handlers.outlet import Outlet
-from hub.handlers.payload import JSON, TEXT, json_text
+from hub.handlers.payload import json_text
 from hub.model import Outgoing
 
 ID_HEADER: Final = "hub-message-id"
@@ -52,8 +52,7 @@ def outgoing(job: Job) -> Outgoing:
         to=to,
         topic=_text(target, "topic"),
         body=body.encode() if isinstance(body, str) else body or b"",
-        # Who gets nothing would look for JSON in it.
-        content_type=TEXT if body is None and job.content_type == JSON else job.content_type,
+        content_type=job.content_type,
         key=None if (key := target.get("key")) is None else _as_text(key),
         headers=_headers(job, target.get("headers")),
     )

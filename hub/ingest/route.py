@@ -232,7 +232,9 @@ def _mapped(expression: Expression, view: Mapping[str, Any]) -> str:
 
 def receive(message: Message, now: datetime, kind: str, max_depth: int) -> Received:
     """A message made ready for routes; `now` stands in for a message without a time. Raises Rejected."""
-    decoded = decode(message.body, message.content_type, max_depth)
+    # Some senders name a type in each message, a tombstone too. A request that announces what is not there is refused.
+    announced = message.content_type if message.body or kind == "http" else None
+    decoded = decode(message.body, announced, max_depth)
     return Received(message, decoded, public_headers(message.headers), now, kind)
 
 

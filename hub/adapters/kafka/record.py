@@ -27,10 +27,8 @@ def message_of(adapter: str, record: Any) -> Message:
     """`record` is an aiokafka.ConsumerRecord of bytes."""
     body, key = record.value, record.key
     headers = _headers(record.headers) if record.headers else _NONE
-    content_type = headers.get("content-type") if headers else None
     if body is None:
-        # Some producers name a type in every record: of nothing it says nothing.
-        body, headers, content_type = b"", {**headers, TOMBSTONE: "true"}, None
+        body, headers = b"", {**headers, TOMBSTONE: "true"}
     return Message(
         adapter=adapter,
         protocol=PROTOCOL,
@@ -39,7 +37,7 @@ def message_of(adapter: str, record: Any) -> Message:
         method=METHOD,
         key=None if key is None else _key(key),
         headers=headers,
-        content_type=content_type,
+        content_type=headers.get("content-type") if headers else None,
         timestamp=_time(record.timestamp),
         partition=record.partition,
         offset=record.offset,

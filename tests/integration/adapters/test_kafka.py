@@ -250,16 +250,14 @@ async def test_keys_headers_and_tombstones_lose_nothing(kafka: KafkaService, pee
     await peer.send(topic, b"x", key="schlüssel".encode(), headers=listed, timestamp_ms=1_700_000_000_123)
     await peer.send(topic, None, key=b"\xfe")
     await peer.send(topic, b"", headers=[])
-    await peer.send(topic, None, key=b"k", headers=[("content-type", b"application/json")])
     async with connected(kafka, topic, memory=memory) as source:
-        full, tombstone, empty, typed = await taken(source, memory, 4)
+        full, tombstone, empty = await taken(source, memory, 3)
     assert (full.key, full.topic, full.protocol, full.content_type) == ("schlüssel", topic, "kafka", "text/plain")
     assert full.timestamp == datetime(2023, 11, 14, 22, 13, 20, 123_000, tzinfo=UTC)
     assert (full.headers["kind"], full.headers["kind#1"], full.headers["none"]) == ("new", "old", "")
     assert binascii.a2b_base64(full.headers["raw:base64"]) == b"\xff\x00"
     assert (tombstone.body, tombstone.key, tombstone.headers) == (b"", "base64:/g==", {"kafka-tombstone": "true"})
     assert (empty.body, empty.key, empty.headers) == (b"", None, {})
-    assert (typed.content_type, typed.headers["content-type"]) == (None, "application/json")
 
 
 async def test_ten_thousand_headers_and_a_huge_message(kafka: KafkaService, peer: Peer) -> None:

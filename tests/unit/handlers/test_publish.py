@@ -29,9 +29,3 @@ def test_headers_that_are_no_text_leave_as_json(hub: Hub) -> None:
 def test_headers_that_are_no_object_are_named(hub: Hub) -> None:
     with pytest.raises(Permanent, match=r"metadata\.headers: expected an object"):
         sent(hub, headers=["a"])
-
-
-def test_nothing_is_not_sent_as_json(hub: Hub) -> None:
-    message = outgoing(hub.job(None, metadata='{"to": "erp", "topic": "t"}'))
-    assert (message.body, message.content_type) == (b"", "text/plain")
-    assert sent(hub).content_type == "application/json"

@@ -250,6 +250,13 @@ def test_a_message_without_a_route_is_kept(intake: Intakes) -> None:
     assert "else/where" in (row.lasterror or "")
 
 
+async def test_nothing_is_taken_for_nothing_whatever_type_it_names(intake: Intakes) -> None:
+    (row,) = intake(route("a")).rows(mqtt(b"", content_type="application/json"))
+    assert (row.statusid, row.payload, row.contenttype) == (Status.PENDING, None, "text/plain")
+    with pytest.raises(Rejected, match="empty"):
+        await intake(ORDER).accept("orders", http(b""))
+
+
 async def test_take_answers_once_all_rows_are_committed(intake: Intakes, commit: Commit) -> None:
     answers = await intake(route("a", all=True), route("b")).take(mqtt(b"21"))
     assert [answer.id for answer in answers] == [job.id for job in commit.jobs]
