@@ -18,7 +18,8 @@ class FileLock:
 
     def __init__(self, database: Path) -> None:
         self._database = database
-        self._path = database.with_name(f"{database.name}.lock")
+        # Beside the file itself: SQLite follows links, and what goes by two names has one lock.
+        self._path = Path(f"{os.path.realpath(database)}.lock")
         self._descriptor: int | None = None
 
     def acquire(self) -> None:

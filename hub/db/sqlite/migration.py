@@ -57,7 +57,10 @@ class SqliteTarget:
             await thread.stop()  # undoes what was not committed
 
     async def recorded(self) -> Mapping[int, Recorded]:
-        return await self._thread.run(_recorded)
+        try:
+            return await self._thread.run(_recorded)
+        except sqlite3.Error as error:
+            raise DatabaseUnavailable(f"cannot read {self._path}: {error}") from error
 
     async def apply(self, migration: Migration) -> None:
         await self._thread.run(lambda connection: _apply(connection, migration))

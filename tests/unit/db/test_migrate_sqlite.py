@@ -11,7 +11,7 @@ import pytest
 
 from hub.db.migrator import migrate, pending_sql, require_current, status
 from hub.db.sqlite.migration import statements
-from hub.errors import MigrationError
+from hub.errors import DatabaseUnavailable, MigrationError
 
 
 @pytest.fixture
@@ -46,6 +46,13 @@ async def test_a_question_does_not_make_the_file(url: str, file: Path) -> None:
     assert [state.applied_at for state in await status(url)] == [None] * len(await status(url))
     assert not file.parent.exists()
     with pytest.raises(MigrationError, match="run `hub migrate`"):
+        await require_current(url)
+
+
+async def test_a_file_that_cannot_be_read_is_named(url: str, file: Path) -> None:
+    file.parent.mkdir()
+    file.write_bytes(b"this is no database, however long it is" * 100)
+    with pytest.raises(DatabaseUnavailable, match=r"cannot read .*hub\.db: file is not a database"):
         await require_current(url)
 
 

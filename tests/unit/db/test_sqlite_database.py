@@ -222,6 +222,10 @@ async def test_a_second_hub_is_told_who_holds_the_file(database: SqliteDatabase,
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
     assert f"process {os.getpid()} runs a hub on" in done.stderr
+    other = file.with_name("other.db")
+    other.symlink_to(file.name)
+    with pytest.raises(DatabaseUnavailable, match=rf"process {os.getpid()} runs a hub on .*other\.db"):
+        await opened(other).start()
 
 
 async def test_the_lock_is_free_after_stop_and_after_a_failed_start(opened: Open, file: Path) -> None:
