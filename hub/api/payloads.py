@@ -22,6 +22,8 @@ from hub.ingest.decode import MALFORMED, parse_json
 
 T = TypeVar("T")
 
+_ENDS = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+
 _PLACE = re.compile(r"^(?P<text>.*?)(?: - at `(?P<path>.*)`)?$", re.DOTALL)
 _NAMED = re.compile(r"(?:unknown|required) field `(?P<name>[^`]*)`")
 
@@ -101,3 +103,12 @@ def in_utc(value: datetime | None, field: str) -> datetime | None:
         return None if value is None else value.astimezone(UTC)
     except OverflowError:
         raise invalid(field, "outside the calendar") from None
+
+
+def due(value: datetime | None, field: str) -> datetime | None:
+    """When a job is due. Raises HttpFault 422 also for the ends of the calendar, which mean infinity to PostgreSQL's
+    driver: other languages write a time that is not set as the first."""
+    found = in_utc(value, field)
+    if found in _ENDS:
+        raise invalid(field, "outside the calendar")
+    return found

@@ -19,7 +19,7 @@ from hub.api.access import Caller, Role
 from hub.api.endpoint import Body, Endpoint, Parameter
 from hub.api.fields import Int32, Key, QueueName, Retries, Seconds, Zoned
 from hub.api.parameters import HANDLER, PAGE, QUEUE, STATUS, names
-from hub.api.payloads import convert, encoded, in_utc, metadata_json, read_json
+from hub.api.payloads import convert, due, encoded, metadata_json, read_json
 from hub.api.query import Query, identifier, invalid, no_job
 from hub.api.services import ApiServices
 from hub.api.shapes import Enqueued as EnqueuedShape
@@ -202,7 +202,7 @@ class Queue:
                 queue=asked.queue,
                 priority=asked.priority,
                 maxretries=asked.maxretries,
-                scheduledat=in_utc(asked.scheduledat, "scheduledat"),
+                scheduledat=due(asked.scheduledat, "scheduledat"),
                 orderingkey=asked.orderingkey,
                 dedupekey=asked.dedupekey,
                 parentjobid=asked.parentjobid,

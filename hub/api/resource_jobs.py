@@ -18,7 +18,7 @@ from hub.api.access import Caller, Role
 from hub.api.endpoint import Body, Endpoint, Parameter
 from hub.api.fields import Int32, Key, Retries, Zoned
 from hub.api.parameters import PAGE, names
-from hub.api.payloads import convert, encoded, in_utc, read_json
+from hub.api.payloads import convert, due, encoded, read_json
 from hub.api.query import Query, identifier, invalid, no_job
 from hub.api.services import ApiServices
 from hub.api.shapes import JobAccepted, ResourceJob, ResourceJobPage, ResourceWord
@@ -145,7 +145,7 @@ def _job(asked: ResourceJobRequest, configuration: Configuration, id: str, calle
         queue=known.queue,
         priority=known.priority if asked.priority is None else asked.priority,
         maxretries=known.max_retries if asked.max_retries is None else asked.max_retries,
-        scheduledat=in_utc(asked.scheduled_at, "scheduled_at"),
+        scheduledat=due(asked.scheduled_at, "scheduled_at"),
         timeout=known.timeout,
         metadata=msgspec.json.encode(about).decode(),
         createdby=caller.name,

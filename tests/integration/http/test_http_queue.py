@@ -80,6 +80,7 @@ async def test_an_id_that_is_taken_is_a_conflict_and_a_key_that_is_taken_a_repea
         ({"handler": "h", "scheduledat": "2026-01-31T08:00:00"}, 422, "scheduledat"),
         ({"handler": "h", "scheduledat": "9999-12-31T23:59:59-14:00"}, 422, "scheduledat"),
         ({"handler": "h", "scheduledat": "2026-02-30T08:00:00Z"}, 422, "scheduledat"),
+        ({"handler": "h", "scheduledat": "0001-01-01T00:00:00Z"}, 422, "scheduledat"),
         ({"handler": "h", "queue": "q" * 101}, 422, "queue"),
         ({"handler": "h", "orderingkey": ""}, 422, "orderingkey"),
         ({"handler": "h", "metadata": []}, 422, "metadata"),
