@@ -10,11 +10,14 @@ two members with one name the last counts, for routes, schemas and handlers alik
 from __future__ import annotations
 
 import binascii
+import re
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
+from hub.adapters import halves
 from hub.errors import Rejected
 from hub.handlers.payload import BYTES, JSON, TEXT
 
@@ -29,6 +32,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 _TYPE_LIMIT: Final = 255
 _HEADER_LIMIT: Final = 1024
 """What is said to be a type is looked at (and remembered) up to here."""
+_HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _parse: Final = msgspec.json.Decoder().decode
 
 
@@ -136,6 +140,10 @@ def _why_malformed(body: bytes, error: Exception) -> str:
         body.decode()
     except UnicodeDecodeError as first:  # what the parser says counts from the beginning of a text within the body
         return f"the body is not UTF-8 (byte {first.start})"
+    if _HALF.search(body):  # the parser says of one that the input ends there
+        with suppress(msgspec.DecodeError, RecursionError):
+            halves.read(body.decode())
+            return "the body is not JSON: a text in it holds half a surrogate pair"
     return f"the body is not JSON: {error}"
 
 

@@ -66,6 +66,11 @@ def test_what_is_announced_as_json_and_is_none_is_malformed(body: bytes) -> None
     assert refusal(body).code == MALFORMED
 
 
+def test_half_a_surrogate_pair_is_named() -> None:
+    assert "half a surrogate pair" in str(refusal(b'{"cut": "\\uD83D"}'))
+    assert "half a surrogate pair" not in str(refusal(b'["\\ud83d\\ude00", NaN]'))
+
+
 @pytest.mark.parametrize(("body", "byte"), [(b'"\xff"', 1), (b'{"a": 1, "b": "xy\xff"}', 17), (b"\xff", 0)])
 def test_what_is_not_utf8_is_told_with_its_place_in_the_body(body: bytes, byte: int) -> None:
     assert str(refusal(body)) == f"the body is not UTF-8 (byte {byte})"
