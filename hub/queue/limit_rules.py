@@ -82,7 +82,8 @@ def _text(value: Any) -> str:
 
 
 def _fitting(name: str) -> str:
-    if len(name) <= _LONGEST and name.isprintable():
+    # MySQL compares without the spaces at the end.
+    if len(name) <= _LONGEST and name.isprintable() and not name.endswith(" "):
         return name
     return (
         f"{name[:20].encode('ascii', 'replace').decode()}#{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()}"
