@@ -11,7 +11,6 @@ from typing import Any
 
 import jmespath
 import msgspec
-from jmespath.exceptions import JMESPathError
 
 from hub.model import Claim
 from hub.queue.limit import Limit
@@ -50,7 +49,7 @@ class LimitRules:
             return _fitting(f"handler:{claim.handler}"), rule.limit
         try:
             value = key.search(_view(claim))
-        except JMESPathError:
+        except Exception:  # JMESPath lets errors of every kind through; those jobs share the limit of null
             value = None
         return _fitting(f"key:{claim.handler}:{_text(value)}"), rule.limit
 

@@ -75,6 +75,8 @@ def test_a_handler_is_under_its_own_limit_and_its_queue_under_another() -> None:
     # Payloads that are no JSON, or lack the key, share one limit: they are not let through unseen.
     assert rules.of_handler(claim("a", payload="no json")) == ("key:h:null", limit)
     assert rules.of_handler(claim("a")) == ("key:h:null", limit)
+    large = LimitRules({}, {"h": HandlerLimit(limit, "payload.total > `100`")})
+    assert large.of_handler(claim("a", payload='{"total": "none"}')) == ("key:h:null", limit)
     long = rules.of_handler(claim("a", payload=f'{{"customer": "{"x" * 500}"}}'))
     assert long is not None
     assert len(long[0]) <= 255
