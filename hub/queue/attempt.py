@@ -20,6 +20,8 @@ Completer = Callable[[Sequence[tuple[Claim, Settlement]]], Awaitable[set[str]]]
 """Completes jobs, each behind its fence, and in the same transaction writes what that means elsewhere; answers the ids
 for which the fence held."""
 
+_LONGEST_NOTE = 4000
+
 
 class Stop(Enum):
     """Why a running handler is told to end."""
@@ -133,8 +135,9 @@ class Attempt:
         return self._host.steps.decode(text)
 
     def progress(self, share: float, note: str | None) -> None:
-        self.share = min(1.0, max(0.0, share))
-        self.note = note
+        # It is renewed together with all others: what one of them says must fit any database.
+        self.share = float(min(1.0, max(0.0, share)))
+        self.note = None if note is None else str(note)[:_LONGEST_NOTE]
         self.leased = 0.0  # due at the next heartbeat
 
     # --- asked by the executor --------------------------------------------------------------------------------------

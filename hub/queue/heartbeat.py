@@ -18,6 +18,7 @@ from hub.clock import Clock
 from hub.errors import HubError
 from hub.ports import Database, Locks, Runner
 from hub.queue.attempt import Attempt, Held, Stop
+from hub.queue.ending import storable
 from hub.queue.job_locks import JobLocks
 from hub.queue.store import Held as HeldRow
 from hub.queue.store import Store
@@ -93,7 +94,7 @@ class Heartbeat:
         try:
             async with asyncio.timeout(self._lease / 2):
                 rows = await self._store.renew(
-                    connection, [HeldRow(a.claim.id, a.claim.fence, a.share, a.note) for a in due]
+                    connection, [HeldRow(a.claim.id, a.claim.fence, a.share, storable(a.note)) for a in due]
                 )
         except (HubError, TimeoutError) as error:
             if not self.failing:

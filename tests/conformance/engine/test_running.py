@@ -374,7 +374,7 @@ async def test_progress_is_in_view_while_the_job_runs(rig: RigMaker) -> None:
 
     @handler("long")
     async def long(job: Job) -> None:
-        await job.progress(0.5, "half way")
+        await job.progress(0.5, "half way, \0 and \ud800, " + "x" * 20_000_000)  # what no database takes as it is
         said.set()
         await gate.wait()
 
@@ -384,7 +384,7 @@ async def test_progress_is_in_view_while_the_job_runs(rig: RigMaker) -> None:
         async with asyncio.timeout(30):
             while (row := await r.job(job))["progress"] is None:  # noqa: ASYNC110 - the heartbeat tells nobody
                 await asyncio.sleep(0.05)
-        assert (row["progress"], row["progressnote"]) == (0.5, "half way")
+        assert (row["progress"], row["progressnote"][:29]) == (0.5, "half way, \\0 and \\ud800, xxxx")
         gate.set()
         assert (await r.until(job))["statusid"] == 3
 
