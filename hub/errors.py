@@ -6,7 +6,10 @@ transient, so that a failing partner is tried again; what can never succeed says
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+
+_LONGEST = 100 * 366 * 86_400.0
+"""Seconds that a handler may put something off: what is longer means never, and no column holds it."""
 
 
 class HubError(Exception):
@@ -25,7 +28,8 @@ class Directive(HubError):
 
 
 class Retry(Directive):
-    """Try again after `delay` seconds (or a timedelta), or at the time `at`; counts as a failed attempt."""
+    """Try again after `delay` seconds (or a timedelta), or at the time `at` (without a zone: UTC); counts as a failed
+    attempt."""
 
     code = "retry"
 
@@ -38,7 +42,7 @@ class Retry(Directive):
     ) -> None:
         super().__init__(message)
         self.delay = _seconds(delay)
-        self.at = at
+        self.at = at if at is None or at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 class Snooze(Directive):
@@ -193,4 +197,6 @@ class AddressInvalid(HubError):
 
 
 def _seconds(delay: float | timedelta | None) -> float | None:
-    return delay.total_seconds() if isinstance(delay, timedelta) else delay
+    # What is no number is the handler's error, here where it is made.
+    seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
+    return None if seconds is None else min(float(seconds), _LONGEST)

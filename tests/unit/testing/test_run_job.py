@@ -1,5 +1,7 @@
 """One job run to its end, as an application's test would."""
 
+import math
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -91,6 +93,28 @@ async def test_a_snooze_is_not_waited_for() -> None:
 
     outcome = await run_job(nap)
     assert (outcome.status, outcome.result, len(outcome.attempts)) == ("completed", 3, 1)
+
+
+async def test_a_time_to_try_again_is_said_in_many_ways() -> None:
+    ways: list[Any] = [
+        lambda: Retry(at=datetime(2099, 1, 1)),  # noqa: DTZ001 - as people write it: UTC
+        lambda: Retry(at=datetime.max.replace(tzinfo=UTC)),
+        lambda: Retry(delay=math.inf),
+        lambda: Retry(delay="soon"),  # is refused where it is written
+        lambda: Snooze(math.inf),
+        lambda: Snooze(timedelta(hours=1)),
+    ]
+
+    @handler("test.later", max_retries=9)
+    async def later() -> str:
+        if ways:
+            raise ways.pop(0)()
+        return "now"
+
+    outcome = await run_job(later)
+    assert (outcome.status, outcome.result) == ("completed", "now")
+    errors = [(attempt.error or "").splitlines()[0] for attempt in outcome.attempts if attempt.status == "failed"]
+    assert errors == ["Retry: asked to be retried"] * 3 + ["ValueError: could not convert string to float: 'soon'"]
 
 
 async def test_what_a_job_leaves_behind_is_seen_and_not_run() -> None:
