@@ -140,8 +140,8 @@ async def run(function: Callable[[Bridge], Any], name: str) -> Any:
         error: BaseException | None = None
         try:
             result = bridge.drive(lambda: function(bridge), context)
-        except StopIteration as stop:  # a future refuses this one, and whoever awaits it would wait for ever
-            error = RuntimeError("the handler raised StopIteration")
+        except (StopIteration, GeneratorExit) as stop:  # whoever awaits a future would wait for ever, or be ended by it
+            error = RuntimeError(f"the handler raised {type(stop).__name__}")
             error.__cause__ = stop
         except BaseException as raised:  # SystemExit and the like: it is the attempt that they end
             error = raised

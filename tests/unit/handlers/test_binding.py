@@ -360,10 +360,11 @@ def test_the_names_of_sqlalchemy_that_the_bridge_stands_on_are_still_there() -> 
     assert "__sqlalchemy_greenlet_provider__" in inspect.getsource(await_only)
 
 
-async def test_stop_iteration_from_a_thread_is_an_error_and_no_endless_wait(hub: Hub) -> None:
+@pytest.mark.parametrize("error", [StopIteration, GeneratorExit])
+async def test_what_would_end_whoever_waits_is_an_error_of_the_thread(hub: Hub, error: type[BaseException]) -> None:
     @handler("test")
-    def run() -> Any:
-        return next(iter([]))
+    def run() -> None:
+        raise error
 
-    with pytest.raises(RuntimeError, match="StopIteration"):
+    with pytest.raises(RuntimeError, match=error.__name__):
         await asyncio.wait_for(hub.call(run), 30)
