@@ -24,6 +24,8 @@ PUBLISH_HANDLER = "publish"
 PUBLISH_QUEUE = "external"
 _INT_LIMIT = 2**31 - 1
 _DELAY_LIMIT = 100 * 366 * 86400.0
+# What means infinity to PostgreSQL's driver.
+_ENDS = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
 class Options(TypedDict, total=False):
@@ -212,9 +214,12 @@ def _time(value: object) -> datetime:
     if not isinstance(value, datetime):
         raise Permanent("at: expected a datetime")
     try:
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        instant = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     except OverflowError as error:
         raise Permanent("at: outside the calendar") from error
+    if instant in _ENDS:
+        raise Permanent("at: outside the calendar")
+    return instant
 
 
 def _metadata(value: object) -> str:

@@ -208,6 +208,7 @@ async def test_a_message_of_bytes_travels_as_base64_and_without_a_key_in_no_orde
         ({"delay": math.inf}, "delay"),
         ({"delay": 1, "at": datetime(2026, 1, 1, tzinfo=UTC)}, "exclude"),
         ({"at": datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))}, "at"),
+        ({"at": datetime.max.replace(tzinfo=UTC)}, "at"),
         ({"metadata": {"a": "\0"}}, "metadata"),
         ({"metadata": [1]}, "metadata: expected an object"),
         pytest.param({"metadata": {"a": object()}}, "metadata", id="an object"),
