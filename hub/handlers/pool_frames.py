@@ -104,5 +104,7 @@ def _made(kind: type[BaseException], args: tuple[Any, ...], attributes: dict[str
     # Not by calling the class: what an __init__ takes is seldom what it keeps in `args`.
     error = kind.__new__(kind, *args)
     error.args = args
+    if isinstance(error, UnicodeError | SyntaxError) and kind.__module__ == "builtins":
+        error = kind(*args)  # what they say hangs on what their __init__ has kept beside
     vars(error).update(attributes)
     return error

@@ -49,6 +49,8 @@ def raises(kind: str, job: ProcessJob) -> None:
             raise Local("of nobody else")
         case "half":
             raise ValueError("\ud800")
+        case "bytes":
+            b"\xff".decode()
         case "permanent":
             raise Permanent("never")
         case "retry":

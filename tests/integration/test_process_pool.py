@@ -74,6 +74,7 @@ async def test_its_progress_and_what_it_sends_are_the_jobs(hub: HubHarness) -> N
         ("own", "failed", 1, "Broken: the door is broken"),
         ("local", "failed", 2, "HandlerRaised: Local: of nobody else"),
         ("half", "failed", 2, "ValueError: \\ud800"),
+        ("bytes", "failed", 2, "UnicodeDecodeError: 'utf-8' codec can't decode byte 0xff"),
         ("permanent", "failed", 1, "Permanent: never"),
         ("retry", "completed", 2, None),
         ("exit", "failed", 2, "SystemExit: 3"),
