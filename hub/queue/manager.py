@@ -7,7 +7,6 @@ stand on the cache, and without one everybody gets the lock and the table is ask
 from __future__ import annotations
 
 import itertools
-import math
 from typing import Any, Protocol
 
 import msgspec
@@ -24,6 +23,7 @@ from hub.queue.store import Store
 _STATUS_KEPT = 300.0
 _LONGER = 5.0
 """Seconds that a cache may keep a lock beyond its time."""
+_LONGEST = 100 * 366 * 86_400.0
 _FEW = 64
 """Locks that are not looked through for expired ones."""
 
@@ -170,13 +170,20 @@ def _check_word(status: object) -> None:
 
 
 def _check_seconds(ttl: object) -> None:
-    if not isinstance(ttl, int | float) or not 0 < ttl < math.inf:
-        raise Rejected("ttl: expected seconds, more than 0", field="ttl")
+    if not isinstance(ttl, int | float) or not 0 < ttl <= _LONGEST:
+        raise Rejected("ttl: expected seconds, more than 0 and at most a hundred years", field="ttl")
 
 
 def _lock(name: str) -> str:
-    return f"lock:{name}"
+    return _key(f"lock:{name}", "name")
 
 
 def _status(job_id: str) -> str:
-    return f"status:{job_id}"
+    return _key(f"status:{job_id}", "job_id")
+
+
+def _key(text: str, field: str) -> str:
+    # A cache that is given what it cannot take counts as one that is away, for everything.
+    if not is_unicode(text):
+        raise Rejected(f"{field}: expected a text without a lone surrogate", field=field)
+    return text

@@ -56,9 +56,11 @@ async def test_who_asks_twice_gets_a_lock_once() -> None:
 
 async def test_what_is_no_time_no_word_and_no_job_is_refused() -> None:
     found = manager(FakeClock())
-    for ttl in (0, -1.0, float("nan"), float("inf"), "5"):
+    for ttl in (0, -1.0, float("nan"), 1e300, float("inf"), "5"):
         with pytest.raises(Rejected, match="ttl"):
             await found.acquire_lock("report", ttl)  # type: ignore[arg-type]  # what is tested
+    with pytest.raises(Rejected, match="name"):
+        await found.acquire_lock("\ud800")
     for word in (5, "\ud800"):
         with pytest.raises(Rejected, match="status"):
             await found.set_job_status("id", word)  # type: ignore[arg-type]  # what is tested
