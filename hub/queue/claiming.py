@@ -21,6 +21,8 @@ from hub.queue.store import Store
 from hub.telemetry.metrics import Metrics
 
 _log = logging.getLogger("hub.queue")
+_ASIDE = 10.0
+"""Seconds, about, that claimed jobs wait of which nobody could say whether they may start."""
 
 
 class Claiming:
@@ -129,8 +131,16 @@ class Claiming:
             self._metrics.observe_claims([(claim.handler, claim.queue) for claim in claimed.claims])
             attempts = [Attempt(claim, self._executor, leased) for claim in claimed.claims]
             if self._admission is not None and attempts:
-                attempts = self._postpone(attempts, await self._admission.delays(attempts))
+                attempts = self._postpone(attempts, await self._delays(self._admission, attempts))
             self._accept(attempts)
+
+    async def _delays(self, admission: Admission, attempts: list[Attempt]) -> Mapping[str, float]:
+        try:
+            return await admission.delays(attempts)
+        except Exception:
+            # A bug, ours or a library's. The jobs are claimed: left as they are they would hang until their leases end.
+            _log.exception("whether %d claimed jobs may start cannot be said: they go back for a while", len(attempts))
+            return {attempt.claim.id: _ASIDE * (0.5 + self._clock.random()) for attempt in attempts}
 
     def _postpone(self, attempts: list[Attempt], delays: Mapping[str, float]) -> list[Attempt]:
         """Give back, without an attempt, what may not start now; the rest."""

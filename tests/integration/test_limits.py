@@ -23,6 +23,7 @@ from hub.locking.states import RedisStates
 from hub.model import NewJob, Status
 from hub.ports.limits import Kept, States
 from hub.queue.limit_states import DatabaseStates
+from hub.queue.limits import JobLimits
 from tests.servers import RedisService
 
 DATABASES = [
@@ -226,6 +227,22 @@ async def test_a_state_that_nobody_can_read_begins_anew(url: str) -> None:
     async with running(found) as hub:
         await completed(hub, await enqueue(hub, 20, "limited.some"))
     assert watch.most["some"] <= 3
+
+
+async def test_a_fault_in_the_limits_costs_no_job_its_lease(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = JobLimits.delays
+    faults = iter((TypeError("a bug"), ValueError("another")))
+
+    async def faulty(self: JobLimits, attempts: Any) -> Any:
+        for fault in faults:
+            raise fault
+        return await asked(self, attempts)
+
+    monkeypatch.setattr("hub.queue.claiming._ASIDE", 0.1)
+    monkeypatch.setattr(JobLimits, "delays", faulty)
+    async with running(hubs(sqlite_url, 1, limits={"limited.some": {"concurrency": 2}})) as hub:
+        await completed(hub, await enqueue(hub, 5, "limited.some"), timeout=20)  # less than their leases
+    assert next(faults, None) is None
 
 
 @pytest.mark.redis
