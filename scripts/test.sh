@@ -25,12 +25,13 @@ beyond_unit() {
     done
 }
 
-# Two workers, as most tests wait; a file stays with one, so that what its tests share is made once. In their order the
-# files end with short ones: ordered by their number of tests, the few long ones would come last, to one of the two.
+# Three workers even on two cores, as most tests wait; a file stays with one, so that what its tests share is made once.
+# In their order the files end with short ones: ordered by their number of tests, the few long ones would come last, to
+# one worker while the others have nothing left.
 tests() {
     python=$1
     shift
-    "$python" -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"
+    "$python" -m pytest -n 3 --dist loadfile --no-loadscope-reorder "$@"
 }
 
 part "setup" scripts/setup.sh .venv oldest

@@ -269,7 +269,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """One line a file: what became of its tests, and how long they took. Of two workers no order tells it."""
+    """One line a file: what became of its tests, and how long they took. Of several workers no order tells it."""
     if config.getoption("dist", "no") == "no":
         return
     outcomes: defaultdict[str, Counter[str]] = defaultdict(Counter)
