@@ -6,7 +6,7 @@ cannot be enqueued twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,6 +40,8 @@ SavedRow = tuple[str | int | None, ...]
 JobRow = tuple[str | int | float | datetime | None, ...]
 """One row for enqueue.sql, in the order of its columns."""
 
+_SHOWN = 200
+_NOTHING = msgspec.Raw(b"null")
 _context = msgspec.json.Decoder(Context)
 
 
@@ -52,6 +54,12 @@ def unfit(workflow_id: str, definition: Definition | None, context: str | None) 
     no room for the names of the steps behind it."""
     if context is not None and not context.lstrip().startswith(("{", "null")):
         return NO_OBJECT
+    try:
+        _context.decode(context or "{}")
+    except RecursionError:
+        return "the context is nested too deeply"
+    except msgspec.DecodeError:
+        pass  # null
     longest = max((step.name for step in definition.steps), key=len) if definition is not None else ""
     if len(step_id(workflow_id, longest)) > ID_LIMIT:
         return f"workflow_id is too long: with the name of step {longest!r} behind it, it has {ID_LIMIT} at most"
@@ -62,7 +70,7 @@ def read_context(text: str | None) -> Context:
     """The context of an execution; anything but an object, which only SQL can have written, counts as empty."""
     try:
         return _context.decode(text) if text else {}
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return {}
 
 
@@ -161,12 +169,22 @@ def job_row(job: NewJob) -> JobRow:
 
 def _time(until: str, context: str) -> tuple[datetime | None, str | None]:
     """The time that `until` says, or why it says none."""
-    value: Any = until
-    if not until[:1].isdigit():
-        value = msgspec.json.decode(context)
-        for name in until.split("."):
-            value = value.get(name) if isinstance(value, dict) else None
+    value = until if until[:1].isdigit() else _field(context, until.split("."))
     try:
         return moment(value), None
     except (TypeError, ValueError, OverflowError):
-        return None, f"until: {until!r} is no time: {value!r}"
+        return None, f"until: {until!r} is no time: {repr(value)[:_SHOWN]}"
+
+
+def _field(context: str, names: Sequence[str]) -> Any:
+    """A field of the context. The others are not read: SQL may have written what no program can read (1e999), and then
+    this is its text."""
+    found = msgspec.Raw(context.encode())
+    try:
+        for name in names:
+            if not bytes(found).lstrip().startswith(b"{"):
+                return None
+            found = _context.decode(found).get(name, _NOTHING)
+        return msgspec.json.decode(found)
+    except (msgspec.DecodeError, RecursionError):
+        return bytes(found).decode()

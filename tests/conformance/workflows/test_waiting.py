@@ -124,8 +124,10 @@ async def test_steps_wait_for_a_time(rig: RigMaker) -> None:
 
 
 async def test_a_row_that_sql_inserts_is_begun(rig: RigMaker) -> None:
-    async with rig(APPROVAL) as r:
+    async with rig(APPROVAL, Workflow("pause").step("pause", until="when")) as r:
         for id, type, context in (
+            ("an-endless-time", "pause", '{"when": 1e999}'),
+            ("beside-endless", "pause", '{"when": "2001-01-01", "amount": 1e999}'),
             ("by-approval", "approval", '{"amount": 1}'),
             ("by-unheard", "unheard", '{"amount": 1}'),
             ("by-list", "approval", "[1]"),
@@ -149,6 +151,9 @@ async def test_a_row_that_sql_inserts_is_begun(rig: RigMaker) -> None:
         refused = await r.until("by-list", "failed")
         assert (refused["error_message"], refused["context"]) == ("the context is a JSON object", [1])
         assert "amount" in (await r.workflows.summary("by-huge"))["context"]  # as text, where no program can read it
+        refused = await r.until("an-endless-time", "failed")
+        assert "until: 'when' is no time" in refused["error_message"]
+        await r.until("beside-endless", "completed")
         await r.sql("DELETE FROM workflow_executions WHERE workflow_id = 'by-approval'")
         await r.sql(
             "INSERT INTO workflow_executions (workflow_id, workflow_type, status) "

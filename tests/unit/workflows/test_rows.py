@@ -1,6 +1,8 @@
 """What a step writes, and the columns that take it."""
 
+import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -39,3 +41,30 @@ def test_postgresql_has_a_type_with_the_columns_of_a_statement(statement: str) -
     (body,) = re.findall(rf"CREATE TYPE {TYPES[statement]} AS \(([^)]*)\)", migrations)
     names = tuple(attribute.split()[0] for attribute in body.split(","))
     assert names == load("hub.workflows", "postgresql", statement).columns
+
+
+@pytest.mark.parametrize(
+    "context", ['{"at": 1e999}', '{"at": ' + "[" * 100_000 + "]" * 100_000 + "}", '{"at": "' + "x" * 5000 + '"}']
+)
+def test_a_time_that_cannot_be_read_is_a_short_fault_of_its_step(context: str) -> None:
+    step = Step(name="pause", until="at")
+    metadata = rows.job(Definition(type="order", steps=(step,)), step, "w-1", context).metadata
+    assert metadata is not None
+    fault = json.loads(metadata)[rows.METHOD]["fault"]
+    assert fault.startswith("until: 'at' is no time: ")
+    assert len(fault) < 300
+
+
+def test_a_time_is_read_beside_what_cannot_be() -> None:
+    step = Step(name="pause", until="order.at")
+    context = '{"order": {"at": "2030-01-01T00:00:00Z", "weight": 1e999}, "x": -1e999}'
+    job = rows.job(Definition(type="order", steps=(step,)), step, "w-1", context)
+    assert job.scheduledat == datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def test_a_context_nested_too_deeply_is_not_begun() -> None:
+    definition = Definition(type="order", steps=STEPS)
+    context = '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    assert rows.unfit("w-1", definition, context) == "the context is nested too deeply"
+    assert [rows.unfit("w-1", definition, sound) for sound in (None, "null", "{}")] == [None, None, None]
+    assert rows.read_context(context) == {}
