@@ -54,7 +54,9 @@ def zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise Rejected(f"{name[:64]!r} is no time zone", field="timezone") from None
+        raise Rejected(
+            f"{name[:64]!r} is no time zone: a name like 'Europe/Paris' or 'UTC'", field="timezone"
+        ) from None
 
 
 def next_fire(spec: Spec, after: datetime) -> datetime | None:

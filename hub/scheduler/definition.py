@@ -19,6 +19,8 @@ from hub.scheduler.cron import parse
 MISFIRES = ("skip", "once", "all")
 OVERLAPS = ("allow", "skip", "queue")
 
+LONGEST_INTERVAL = 2**31 - 1
+"""Seconds: as much as the column holds on every database; SQLite's own takes more."""
 _TICK = timedelta(microseconds=1)
 _MOMENTS = ("startat", "endat", "lastrunat", "nextrunat")
 
@@ -95,8 +97,10 @@ def spec_of(row: Row, now: datetime) -> Spec:
             raise Rejected("both cronexpression and intervalseconds are given: choose one", field="cronexpression")
         return CronSpec(parse(row.cronexpression), zone(row.timezone))
     if row.intervalseconds is not None:
-        if row.intervalseconds < 1:
-            raise Rejected(f"intervalseconds is {row.intervalseconds}: 1 or more", field="intervalseconds")
+        if not 1 <= row.intervalseconds <= LONGEST_INTERVAL:
+            raise Rejected(
+                f"intervalseconds is {row.intervalseconds}: 1 to {LONGEST_INTERVAL}", field="intervalseconds"
+            )
         return IntervalSpec(row.intervalseconds, _anchor(row, row.intervalseconds, now))
     if row.startat is None:
         raise Rejected("nothing says when: give cronexpression, intervalseconds or startat", field="startat")

@@ -8,6 +8,7 @@ import pytest
 from hub.errors import Rejected
 from hub.scheduler.calendar import CronSpec, IntervalSpec, OnceSpec, fires, last_fire, next_fire, zone
 from hub.scheduler.cron import parse
+from hub.scheduler.records import Definition
 
 
 def at(text: str) -> datetime:
@@ -220,3 +221,17 @@ def test_fires_ascend_without_end() -> None:
     found = fires(spec, at("2026-01-01 00:00"), 200)
     assert len(found) == 200
     assert all(one < two for one, two in pairwise(found))
+
+
+@pytest.mark.parametrize("seconds", [0, 2**31, 2**63 - 1])
+def test_an_interval_beyond_what_every_database_holds_is_refused_with_the_limits(seconds: int) -> None:
+    now = at("2026-01-31 08:00")
+    Definition(name="longest", handler="h", intervalseconds=2**31 - 1).check(now)
+    with pytest.raises(Rejected, match=f"intervalseconds is {seconds}: 1 to 2147483647"):
+        Definition(name="beyond", handler="h", intervalseconds=seconds).check(now)
+
+
+@pytest.mark.parametrize("name", ["UTC+2", "europe/paris", ""])
+def test_what_is_no_time_zone_is_told_with_what_would_be_one(name: str) -> None:
+    with pytest.raises(Rejected, match="is no time zone: a name like 'Europe/Paris' or 'UTC'"):
+        zone(name)
