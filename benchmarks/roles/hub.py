@@ -1,6 +1,7 @@
 """The hub as it runs in production, for the roles: a database that is started, and an engine over it.
 
-Invariant: nothing is turned off: metrics, history, heartbeat, upkeep and fences are on.
+Invariant: nothing is turned off: metrics, history, heartbeat, upkeep and fences are on. The process is set as `hub run`
+sets it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from hub.cli.collector import settle
 from hub.clock import SystemClock
 from hub.db.engine import open_database
 from hub.db.settings import DatabaseSettings
@@ -31,6 +33,7 @@ PAYLOAD = '{"order": 7, "customer": "c-1029", "lines": [{"sku": "A-17", "quantit
 async def started(url: str, pool: int = 16) -> AsyncIterator[Database]:
     database = open_database(url, DatabaseSettings(pool=pool), CLOCK)
     await database.start()
+    settle()
     try:
         yield database
     finally:

@@ -16,6 +16,7 @@ from benchmarks.roles.wire import Wire
 from hub import Hub
 from hub.adapters.signalr import SignalRAdapter
 from hub.adapters.socketio import SocketIoAdapter
+from hub.cli.collector import settle
 from hub.config import build
 from hub.model import Outgoing
 
@@ -38,6 +39,7 @@ async def hold(wire: Wire, adapter: Mapping[str, Any], connections: int, body: s
     with TemporaryDirectory() as folder:
         async with Hub(build(settings, {"DATABASE_URL": f"sqlite:///{Path(folder) / 'hub.db'}"})) as hub:
             server = cast(SignalRAdapter | SocketIoAdapter, hub.adapters["live"])
+            settle()
             await wire.ready()
             wire.tell({"port": int(hub.addresses[0].rpartition(":")[2])})
             while (word := await wire.heard()) != "stop":

@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.roles.webhooks_bare import serve_words
 from benchmarks.roles.wire import Wire
 from hub import Hub
+from hub.cli.collector import settle
 from hub.config import build
 
 
@@ -29,6 +30,7 @@ async def run(wire: Wire, *, url: str, secret: str) -> None:
         ],
     }
     async with Hub(build(settings, {"DATABASE_URL": url, "WEBHOOK": secret})) as hub:
+        settle()
         await wire.ready()
         wire.tell({"port": int(hub.addresses[0].rpartition(":")[2])})
         await serve_words(wire)

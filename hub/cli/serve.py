@@ -19,6 +19,7 @@ import typer
 
 from hub.app import ROLES, Hub
 from hub.cli.banner import announce
+from hub.cli.collector import settle
 from hub.cli.link import Link
 from hub.cli.processes import roles_of, several, supervise
 from hub.cli.session import configured
@@ -76,6 +77,7 @@ async def _live(
             await link.start(hub, lambda: signals.ask("the supervisor has ended"))
         reloader = _reloader(hub)
         if await signals.unless_asked(hub.start()):
+            settle()
             if link is not None:
                 link.ready()
             if reloader is not None:

@@ -17,7 +17,7 @@ import pytest
 from tests.integration.cli_project import ROOT, CliProject, Running
 
 HANDLERS = """
-import asyncio, sys, time
+import asyncio, gc, sys, time
 from hub import Job, handler
 
 def say(text):
@@ -33,6 +33,14 @@ async def slow(seconds: float) -> str:
 async def blocks(seconds: float) -> None:
     say("begun")
     time.sleep(seconds)
+
+CATALOGUE = [[number] for number in range(100_000)]
+
+@handler("cli.searched", timeout=20)
+async def searched() -> None:
+    while not gc.get_freeze_count():
+        await asyncio.sleep(0.01)
+    say(f"searched={len(gc.get_objects())}")
 
 @handler("cli.echo")
 async def echo(number: int) -> int:
@@ -137,6 +145,17 @@ async def test_only_some_roles_and_queues(project: CliProject, start: Starter) -
     assert await running.ended() == 0
     jobs = {job["queue"]: job["status"] for job in project.json("jobs", "list")["data"]}
     assert jobs == {"fast": "completed", "slow": "pending"}
+
+
+async def test_what_is_there_from_the_start_is_not_searched_for_garbage_again(
+    project: CliProject, start: Starter
+) -> None:
+    """A catalogue that the handlers hold would stop every job, time and again, for as long as it is large."""
+    running = await start()
+    await running.until("ready")
+    project.ok("enqueue", "cli.searched")
+    said = await running.until("searched=")
+    assert int(said.partition("searched=")[2]) < 100_000
 
 
 # --- the end -----------------------------------------------------------------------------------------------------
