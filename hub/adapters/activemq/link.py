@@ -18,7 +18,7 @@ from hub.adapters.activemq import faults
 from hub.adapters.activemq.settings import Host, Settings
 from hub.adapters.activemq.wire import Wire
 from hub.clock import Clock
-from hub.errors import HubError, Permanent, Rejected, Transient
+from hub.errors import HubError, Transient
 
 _GOOD_BYE: Final = 2.0
 _SILENT_INTERVALS: Final = 2.0
@@ -40,11 +40,7 @@ class Link:
         self._on_message = on_message
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
-        try:
-            context = settings.tls_context()
-        except Rejected as error:
-            raise Permanent(f"{error.field}: {error}") from error
-        self._wire = Wire(host, settings.vhost, context, clock, settings.connect_timeout)
+        self._wire = Wire(host, settings.vhost, settings.tls_context(), clock, settings.connect_timeout)
         self._connection = _Connection(self._wire)
         self._connection.set_listener("hub", _Listener(self._arrived))
         self._arrivals: deque[tuple[str, Frame | None]] = deque()

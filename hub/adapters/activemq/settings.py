@@ -12,20 +12,13 @@ from urllib.parse import unquote
 
 import msgspec
 
+from hub.adapters.entry import read
+from hub.adapters.tls import Tls, dialling
 from hub.errors import Rejected
 from hub.telemetry import get_logger
 
 PORTS: Final = {"stomp": 61613, "stomps": 61614}
 _log = get_logger("hub.adapters.activemq")
-
-
-class Tls(msgspec.Struct, frozen=True):
-    """Files, in PEM; `insecure` leaves the server's certificate unchecked."""
-
-    ca: str | None = None
-    certificate: str | None = None
-    key: str | None = None
-    insecure: bool = False
 
 
 class Host(msgspec.Struct, frozen=True):
@@ -58,26 +51,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tls: Tls
 
     def tls_context(self) -> ssl.SSLContext | None:
-        """A context that verifies the server, None without TLS. Raises Rejected, naming the file at fault."""
-        if not self.secure:
-            return None
-        tls = self.tls
-        try:
-            context = ssl.create_default_context(cafile=tls.ca)
-        except (OSError, ssl.SSLError) as error:
-            raise Rejected(f"cannot be read as certificates in PEM: {tls.ca} ({error})", field="tls.ca") from error
-        if tls.certificate is not None:
-            try:
-                context.load_cert_chain(tls.certificate, tls.key)
-            except (OSError, ssl.SSLError) as error:
-                raise Rejected(
-                    f"the client's certificate or key cannot be used: {tls.certificate} ({error})",
-                    field="tls.certificate",
-                ) from error
-        if tls.insecure:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
+        """None without TLS. Raises Permanent when a file cannot be used."""
+        return dialling(self.tls) if self.secure else None
 
 
 class _Entry(msgspec.Struct, kw_only=True):
@@ -97,11 +72,7 @@ class _Entry(msgspec.Struct, kw_only=True):
 
 def settings_of(name: str, given: Mapping[str, Any]) -> Settings:
     """The settings of the adapter `name`. Raises Rejected, naming the field."""
-    try:
-        entry = msgspec.convert(dict(given), _Entry)
-    except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at `$.")
-        raise Rejected(message, field=path.rstrip("`") or None) from None
+    entry = read(given, _Entry)
     secure, username, password, hosts = _address(entry.url)
     username, password = entry.username or username, entry.password or password
     client_id, vhost = entry.client_id or None, entry.vhost or "/"
@@ -128,7 +99,8 @@ def settings_of(name: str, given: Mapping[str, Any]) -> Settings:
         connect_timeout=entry.connect_timeout,
         tls=entry.tls or Tls(),
     )
-    settings.tls_context()
+    if secure:
+        settings.tls.context()
     if settings.tls.insecure:
         _log.warning("the broker's certificate is not verified", adapter=name, field="tls.insecure")
     return settings

@@ -13,18 +13,11 @@ from urllib.parse import unquote
 
 import msgspec
 
-from hub.errors import Permanent, Rejected
+from hub.adapters.entry import read
+from hub.adapters.tls import Tls, dialling
+from hub.errors import Rejected
 
 DEFAULT_PORT: Final = 9092
-
-
-class TlsSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Paths of PEM files. `ca` stands in for the system's authorities."""
-
-    ca: str | None = None
-    certificate: str | None = None
-    key: str | None = None
-    insecure: bool = False
 
 
 class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,7 +34,7 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     username: str | None = None
     password: str | None = None
     mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
-    tls: TlsSettings | None = None
+    tls: Tls | None = None
     group_instance_id: str | None = None
     max_records: int = 500
     session_timeout: float = 10.0
@@ -67,12 +60,7 @@ class Address(msgspec.Struct, frozen=True):
 
 def settings_of(given: Mapping[str, Any]) -> KafkaSettings:
     """Raises Rejected, naming the field."""
-    try:
-        return msgspec.convert(dict(given), KafkaSettings)
-    except msgspec.ValidationError as error:
-        text, _, path = str(error).partition(" - at `$.")
-        field = path.rstrip("`") or None
-        raise Rejected(f"{field}: {text}" if field else text, field=field) from error
+    return read(given, KafkaSettings)
 
 
 def address_of(settings: KafkaSettings) -> Address:
@@ -92,20 +80,7 @@ def address_of(settings: KafkaSettings) -> Address:
 
 def tls_context(address: Address, settings: KafkaSettings) -> ssl.SSLContext | None:
     """None without TLS. Raises Permanent when a file cannot be used."""
-    if not address.encrypted:
-        return None
-    tls = settings.tls or TlsSettings()
-    try:
-        context = ssl.create_default_context(cafile=tls.ca)
-        if tls.certificate is not None:
-            context.load_cert_chain(tls.certificate, tls.key)
-    except (OSError, ssl.SSLError) as error:
-        files = ", ".join(path for path in (tls.ca, tls.certificate, tls.key) if path)
-        raise Permanent(f"tls: {files} cannot be used: {error}") from error
-    if tls.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+    return dialling(settings.tls) if address.encrypted else None
 
 
 def _host(text: str) -> tuple[str, int]:

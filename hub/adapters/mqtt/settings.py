@@ -1,7 +1,6 @@
 """What a configuration says about one MQTT adapter, and what follows from it: address, TLS, identity of the session.
 
-Invariant: nothing here connects. Files that TLS names are read anew for each connection, so that a renewed certificate
-is taken at the next one.
+Invariant: nothing here connects.
 """
 
 from __future__ import annotations
@@ -14,7 +13,9 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from hub.errors import Permanent, Rejected
+from hub.adapters.entry import read
+from hub.adapters.tls import Tls, dialling
+from hub.errors import Rejected
 from hub.telemetry import get_logger
 
 _log = get_logger("hub.adapters.mqtt")
@@ -22,15 +23,6 @@ _log = get_logger("hub.adapters.mqtt")
 _PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
 _LONGEST = 0xFFFF_FFFF
 DEFAULT_PATH = "/mqtt"
-
-
-class Tls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Files and the one switch of a TLS connection."""
-
-    ca: str | None = None
-    certificate: str | None = None
-    key: str | None = None
-    insecure: bool = False
 
 
 class Announcement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,30 +96,14 @@ class MqttSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     def tls_context(self) -> ssl.SSLContext:
         """Raises Permanent for files that cannot be used."""
-        tls = self.tls or Tls()
-        try:
-            context = ssl.create_default_context(cafile=tls.ca)
-        except (OSError, ssl.SSLError) as error:
-            raise Permanent(f"tls.ca: {tls.ca} cannot be used: {error}") from error
-        try:
-            if tls.certificate is not None:
-                context.load_cert_chain(tls.certificate, tls.key)
-        except (OSError, ssl.SSLError) as error:
-            raise Permanent(f"tls.certificate: {tls.certificate} cannot be used with its key: {error}") from error
-        if tls.insecure:
+        if self.tls is not None and self.tls.insecure:
             _log.warning("the broker's certificate is not verified: tls.insecure is set", broker=self.address.text)
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
+        return dialling(self.tls)
 
 
 def parse(settings: Mapping[str, Any]) -> MqttSettings:
     """The settings of one adapter. Raises Rejected, naming the field."""
-    try:
-        parsed = msgspec.convert(dict(settings), MqttSettings)
-    except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at `$")
-        raise Rejected(message, field=path.strip("`.") or None) from error
+    parsed = read(settings, MqttSettings)
     split = urlsplit(parsed.url)
     try:
         usable = split.scheme in _PORTS and bool(split.hostname) and split.port != 0

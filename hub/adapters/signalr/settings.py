@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from hub.errors import Rejected
+from hub.adapters.entry import read
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,8 +44,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 def settings_of(entry: Mapping[str, Any]) -> Settings:
     """Raises Rejected, naming the field."""
-    try:
-        return msgspec.convert(dict(entry), Settings, strict=False)
-    except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at ")
-        raise Rejected(what, field=where.strip("`").removeprefix("$.") or None) from error
+    return read(entry, Settings)

@@ -25,6 +25,7 @@ from hub.adapters.signalr.messages import (
 )
 from hub.adapters.signalr.protocol import CODECS, Codec
 from hub.adapters.signalr_client.settings import Settings
+from hub.adapters.tls import dialling
 from hub.clock import Clock
 from hub.errors import HubError, Permanent, Transient
 
@@ -142,7 +143,7 @@ class Session:
         socket = self._socket = await http.ws_connect(
             _with(url, query),
             headers=_bearer(token),
-            ssl=settings.tls_context(),
+            ssl=dialling(settings.tls),
             compress=0,
             autoping=True,
             max_msg_size=2 * settings.max_message + 64 * 1024,
@@ -177,7 +178,7 @@ class Session:
         async with http.post(
             _with(address, {"negotiateVersion": "1"}),
             headers=_bearer(token),
-            ssl=self._settings.tls_context(),
+            ssl=dialling(self._settings.tls),
             allow_redirects=False,
         ) as answer:
             if answer.status != 200:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from hub.adapters.entry import read
 from hub.errors import Rejected
 
 
@@ -35,11 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 def settings_of(entry: Mapping[str, Any]) -> Settings:
     """Raises Rejected, naming the field."""
-    try:
-        settings = msgspec.convert(dict(entry), Settings, strict=False)
-    except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at ")
-        raise Rejected(what, field=where.strip("`").removeprefix("$.") or None) from error
+    settings = read(entry, Settings)
     if not settings.namespaces:
         raise Rejected("at least one namespace must be served", field="namespaces")
     for namespace in settings.namespaces:
