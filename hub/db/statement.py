@@ -4,8 +4,8 @@ Invariant: values reach the server as parameters only. A file holds one operatio
 statement it holds several, separated by a line `----`, run in order in one transaction.
 
 PostgreSQL takes a batch as one array a column (`unnest(:id::text[], …)`), so that `:id` there means the whole column;
-or as one array of a composite type that has these columns (`unnest(:rows::hub_step_job[])`), which is less work where
-rows are wide. The others take it as one JSON text `:rows`, an array of arrays. On MySQL a text is also given what the
+or as one array of a composite type that has these columns (`unnest(:rows::hub_step_advance[])`), which is less work
+where rows are wide. The others take it as one JSON text `:rows`, an array of arrays. On MySQL a text is also given what the
 texts before it have found (hub.db.mysql.statements).
 """
 

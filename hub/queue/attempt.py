@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from hub.errors import LeaseLost, StepInsideTransaction
 from hub.model import Claim, NewJob, Settlement
@@ -21,6 +21,7 @@ Completer = Callable[[Sequence[tuple[Claim, Settlement]]], Awaitable[set[str]]]
 for which the fence held."""
 
 _LONGEST_NOTE = 4000
+_NOBODY: Final[frozenset[str]] = frozenset()
 
 
 class Stop(Enum):
@@ -47,6 +48,7 @@ class Attempt:
     `leased` is when its lease was last renewed and `deadline` when its handler has to be through (monotonic seconds).
     `unwritten`: its end waits in the settler. `final` tells, once it has ended, that the job has ended with it: the
     next of its ordering key may run. `completer`, if given, writes its completion where it would go with others.
+    `woken`: queues that its transaction gives rows to, beside those of `outbound`; '' if something is given a time.
     """
 
     __slots__ = (
@@ -74,6 +76,7 @@ class Attempt:
         "timeout",
         "unwritten",
         "waits",
+        "woken",
     )
 
     def __init__(self, claim: Claim, host: Host, leased: float) -> None:
@@ -86,6 +89,7 @@ class Attempt:
         self.reason: str | None = None
         self.after: asyncio.Future[None] | None = None
         self.outbound: list[NewJob] | None = None
+        self.woken: frozenset[str] = _NOBODY
         self.share: float | None = None
         self.note: str | None = None
         self.executionid: str | None = None
@@ -202,6 +206,7 @@ class Attempt:
         self._transaction = None
         self.completer = None
         self.outbound = None
+        self.woken = _NOBODY
         self._steps = None
 
     def _cancel(self) -> None:

@@ -201,7 +201,7 @@ class Executor:
             self.settle(attempt, failed, entry)
             return failed
         attempt.final = True
-        self._settler.committed(attempt, {job.queue or "" for job in attempt.outbound or ()})
+        self._settler.committed(attempt, attempt.woken | {job.queue or "" for job in attempt.outbound or ()})
         return outcome
 
     async def _roll_back(self, attempt: Attempt) -> None:

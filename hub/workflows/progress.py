@@ -95,6 +95,11 @@ class Begun(msgspec.Struct, frozen=True):
     queues: set[str]
     timed: bool
 
+    @property
+    def woken(self) -> set[str]:
+        """The queues; '' too if something was given a time."""
+        return self.queues | {""} if self.timed else self.queues
+
     @classmethod
     def of(cls, jobs: Iterable[NewJob]) -> Begun:
         queues, timed = set(), False
@@ -125,7 +130,6 @@ class Progress:
         self._save = self.statement("save")
         self._save_steps = self.statement("save_steps")
         self._complete = load("hub.queue", database.dialect, "complete")
-        self._enqueue = self.statement("enqueue")
 
     def statement(self, name: str) -> Statement:
         return load("hub.workflows", self._database.dialect, name)
@@ -149,7 +153,7 @@ class Progress:
                 raise
             if done is not None:
                 if begun.queues:
-                    self._woken(begun.queues | {""}) if begun.timed else self._ready(begun.queues)
+                    self._woken(begun.woken) if begun.timed else self._ready(begun.queues)
                 return done
             ended.pop()  # its fence was lost, and with it the commit
         return set()
@@ -172,23 +176,20 @@ class Progress:
                 history_input=settings.history_input,
             )
             done |= {row[0] for row in found}
-        jobs = await self._advance(transaction, held, [end for id, end in ends.items() if id in done])
-        begun = Begun.of(jobs)
-        if jobs:  # other instances are told by the commit itself
-            channel = "hub_jobs" if begun.timed else "hub_ready"
-            job_rows = [rows.job_row(job) for job in jobs]
-            await transaction.run(self._enqueue, job_rows, queues=sorted(begun.queues), channel=channel)
+        begun = await self._advance(transaction, held, [end for id, end in ends.items() if id in done], tell=True)
         return (done if await self._store.complete_in(transaction, last) else None), begun
 
     # --- in a transaction ---------------------------------------------------------------------------------------------
 
-    async def advance(self, transaction: JobScope, ends: Sequence[Finished]) -> list[NewJob]:
-        """Write what these ends make of their executions; answers the jobs that are to be enqueued with them."""
-        return await self._advance(transaction, await self.lock(transaction, {end.workflow_id for end in ends}), ends)
+    async def advance(self, transaction: JobScope, ends: Sequence[Finished]) -> Begun:
+        """Write what these ends make of their executions; answers what has begun, of which nobody is told yet: a COMMIT
+        that tells somebody waits for all others that do."""
+        held = await self.lock(transaction, {end.workflow_id for end in ends})
+        return await self._advance(transaction, held, ends, tell=False)
 
     async def _advance(
-        self, transaction: JobScope, held: Sequence[Execution], ends: Sequence[Finished]
-    ) -> list[NewJob]:
+        self, transaction: JobScope, held: Sequence[Execution], ends: Sequence[Finished], *, tell: bool
+    ) -> Begun:
         by_execution: dict[str, list[Finished]] = {}
         for end in ends:
             by_execution.setdefault(end.workflow_id, []).append(end)
@@ -201,16 +202,14 @@ class Progress:
                 continue
             following = self._next(execution, definition, tuple(end.step for end in of_it))
             context = _merged(execution.context, of_it)
-            saved += _saved(execution.workflow_id, following, context, of_it)
-            for step in following.ready:
-                signals = execution.signals if step.wait_for is not None else None
-                traceparent = of_it[-1].traceparent
-                jobs.append(
-                    rows.job(definition, step, execution.workflow_id, context, signals=signals, traceparent=traceparent)
-                )
+            next_jobs = _jobs(execution, definition, following.ready, context, of_it[-1].traceparent)
+            saved += _saved(execution.workflow_id, following, context, of_it, next_jobs)
+            jobs += next_jobs
+        begun = Begun.of(jobs)
         if saved:
-            await transaction.run(self._save, saved)
-        return jobs
+            channel = "hub_jobs" if begun.timed else "hub_ready"
+            await transaction.run(self._save, saved, queues=sorted(begun.queues) if tell else [], channel=channel)
+        return begun
 
     def _next(self, execution: Execution, definition: Definition, steps: tuple[str, ...]) -> Next:
         """Executions of one definition go through the same states: what was decided once is remembered."""
@@ -265,13 +264,32 @@ def _merged(context: str | None, ends: Sequence[Finished]) -> str:
     return _encode(merged).decode()
 
 
-def _saved(id: str, following: Next, context: str, ends: Sequence[Finished]) -> Iterator[rows.SavedRow]:
+def _jobs(
+    execution: Execution, definition: Definition, ready: Sequence[Step], context: str, traceparent: str | None
+) -> list[NewJob]:
+    """The jobs of the steps that begin."""
+    return [
+        rows.job(
+            definition,
+            step,
+            execution.workflow_id,
+            context,
+            signals=execution.signals if step.wait_for is not None else None,
+            traceparent=traceparent,
+        )
+        for step in ready
+    ]
+
+
+def _saved(
+    id: str, following: Next, context: str, ends: Sequence[Finished], jobs: Sequence[NewJob]
+) -> Iterator[rows.SavedRow]:
     """An execution after these ends, as save.sql takes it: with each of them, and with each step that begins."""
     execution = (id, following.status, context, following.progress, following.status in graph.ENDED)
-    for end, step in zip_longest(ends, following.ready):
+    begun = [rows.beginning(step, job) for step, job in zip(following.ready, jobs, strict=True)]
+    for end, beginning in zip_longest(ends, begun, fillvalue=None):
         ended = (None, None, None) if end is None else (rows.step_id(id, end.step), end.output, end.duration)
-        begun = (None, None, None) if step is None else (rows.step_id(id, step.name), step.name, graph.opened(step))
-        yield (*execution, *ended, *begun)
+        yield (*execution, *ended, *(beginning or rows.NONE_BEGINS))
 
 
 def read_progress(text: str) -> dict[str, str]:

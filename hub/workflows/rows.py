@@ -34,11 +34,11 @@ Context = dict[str, msgspec.Raw]
 StepRow = tuple[str, str, str, str, str | None, str | None, str | None, int | None]
 """One row for save_steps.sql, in the order of its columns; `duration` in milliseconds."""
 
-SavedRow = tuple[str | int | None, ...]
+SavedRow = tuple[str | int | float | datetime | None, ...]
 """One row for save.sql, in the order of its columns."""
 
-JobRow = tuple[str | int | float | datetime | None, ...]
-"""One row for enqueue.sql, in the order of its columns."""
+NONE_BEGINS: SavedRow = (None,) * 12
+"""What `beginning` has where no step begins."""
 
 _SHOWN = 200
 _NOTHING = msgspec.Raw(b"null")
@@ -159,11 +159,12 @@ def wait_again(workflow_id: str, step: Step, signals: Mapping[str, Any]) -> tupl
     return step_id(workflow_id, step.name), step.wait_for is not None, delay
 
 
-def job_row(job: NewJob) -> JobRow:
-    """What is a step's own in a job that `job` has made; the rest has the defaults of its table."""
+def beginning(step: Step, job: NewJob) -> SavedRow:
+    """The columns of save.sql for a step that begins, and for what is its own in the job that `job` has made: the
+    payload is the context, and the rest has the defaults of its table."""
     return (
-        job.id, job.handler, job.payload, job.queue, job.priority, job.maxretries, job.scheduledat, job.delay,
-        job.metadata, job.timeout, job.traceparent,
+        job.id, step.name, opened(step), job.handler, job.queue, job.priority, job.maxretries, job.scheduledat,
+        job.delay, job.metadata, job.timeout, job.traceparent,
     )  # fmt: skip
 
 

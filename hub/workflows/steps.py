@@ -62,8 +62,8 @@ class StepEntries:
         duration = round((self._clock.monotonic() - attempt.started) * 1000)
         end = finished(claim, output, duration)
         if end is not None:
-            for following in await self._progress.advance(own(attempt.transaction), [end]):
-                attempt.enqueue(following)
+            begun = await self._progress.advance(own(attempt.transaction), [end])
+            attempt.woken |= begun.woken
 
 
 def retry_delay(retry: int) -> float:

@@ -23,24 +23,26 @@ STEPS = (
     Step(name="signal", wait_for="paid"),
     Step(name="signal_in_time", wait_for="paid", timeout=9.0),
 )
-TYPES = {"save": "hub_step_change", "enqueue": "hub_step_job"}
 
 
 @pytest.mark.parametrize("dialect", ["postgresql", "mysql", "sqlite"])
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
-def test_the_short_row_of_a_job_leaves_nothing_out(step: Step, dialect: str) -> None:
+def test_the_columns_of_a_step_that_begins_leave_nothing_of_its_job_out(step: Step, dialect: str) -> None:
     job = rows.job(Definition(type="order", steps=STEPS), step, "w-1", '{"a": 1}', traceparent="00-1-2-01")
-    columns = load("hub.workflows", dialect, "enqueue").columns
-    kept: dict[str, Any] = dict(zip(columns, rows.job_row(job), strict=True))
-    assert NewJob(**kept, method=rows.METHOD) == job
+    columns = load("hub.workflows", dialect, "save").columns
+    begun = rows.beginning(step, job)
+    kept: dict[str, Any] = dict(zip(columns[-len(begun) :], begun, strict=True))
+    assert kept.pop("begun_name") == step.name
+    assert kept.pop("begun_status") == ("waiting" if step.wait_for else "queued")
+    assert NewJob(id=kept.pop("begun_id"), payload='{"a": 1}', method=rows.METHOD, **kept) == job
+    assert len(rows.NONE_BEGINS) == len(begun)
 
 
-@pytest.mark.parametrize("statement", TYPES)
-def test_postgresql_has_a_type_with_the_columns_of_a_statement(statement: str) -> None:
+def test_postgresql_has_a_type_with_the_columns_of_save() -> None:
     migrations = "".join(each.read_text() for each in migrations_dir("postgresql").iterdir())
-    (body,) = re.findall(rf"CREATE TYPE {TYPES[statement]} AS \(([^)]*)\)", migrations)
+    (body,) = re.findall(r"CREATE TYPE hub_step_advance AS \(([^)]*)\)", migrations)
     names = tuple(attribute.split()[0] for attribute in body.split(","))
-    assert names == load("hub.workflows", "postgresql", statement).columns
+    assert names == load("hub.workflows", "postgresql", "save").columns
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,9 @@
--- columns: workflow_id, status, context, progress, ended, step_id, output, duration, begun_id, begun_name, begun_status
--- What the ends of steps make of executions and of their steps. A row has an execution as it is now, one step of it that
--- ended (`duration` in milliseconds) or none, and one that begins for the first time or none. Plan: primary keys.
+-- columns: workflow_id, status, context, progress, ended, step_id, output, duration, begun_id, begun_name, begun_status,
+--   handler, queue, priority, maxretries, scheduledat, delay, metadata, timeout, traceparent
+-- What the ends of steps make of executions, of their steps, and of the jobs that come next. A row
+-- has an execution as it is now, one step of it that ended (`duration` in milliseconds) or none, and one that begins for
+-- the first time, with its job, or none: the job's id is the step's, its payload the context, and it has no key that could
+-- be taken. Plan: primary keys.
 UPDATE workflow_executions SET status = v.status, context = v.context, progress = v.progress,
     error_message = CASE WHEN v.status IN ('failed', 'cancelled') THEN error_message END,
     completed_at = CASE WHEN v.ended THEN COALESCE(completed_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')) END,
@@ -18,3 +21,13 @@ WHERE workflow_steps.step_id = v.step_id
 INSERT INTO workflow_steps (step_id, workflow_id, step_name, status, input_data)
 SELECT value ->> 8, value ->> 0, value ->> 9, value ->> 10, value ->> 2 FROM json_each(:rows)
 WHERE value ->> 8 IS NOT NULL
+----
+INSERT INTO queue_jobs (id, handler, payload, queue, priority, maxretries, scheduledat, metadata, timeout, traceparent,
+                        method, statusid)
+SELECT value ->> 8, value ->> 11, value ->> 2, value ->> 12, value ->> 13, value ->> 14,
+       CASE WHEN value ->> 16 IS NULL THEN value ->> 15
+            ELSE COALESCE(strftime('%Y-%m-%dT%H:%M:%fZ', 'now', (value ->> 16) || ' seconds'),
+                          '9999-12-31T23:59:59.999Z') END,
+       value ->> 17, value ->> 18, value ->> 19, 'workflow',
+       CASE WHEN COALESCE(value ->> 15, value ->> 16) IS NULL THEN 0 ELSE 7 END
+FROM json_each(:rows) WHERE value ->> 8 IS NOT NULL
