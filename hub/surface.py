@@ -1,4 +1,4 @@
-"""The HTTP port of a hub: intake and API put together from its parts, and what this version does not serve yet.
+"""What a hub shows to the outside, put together from its parts: its adapters, the ways in and out, its HTTP port.
 
 Invariant: what a configuration asks for and the hub cannot do is said at start, never ignored in silence.
 """

@@ -90,7 +90,7 @@ class _Document:
             "messages": [{"$ref": f"#/channels/{channel}/messages/{message}"}],
         }
         name = adapter or route["from"]
-        bindings = _operation_bindings(self._kind(name), self._adapters.get(name, {}), route["max_body"])
+        bindings = _operation_bindings(self._kind(name), self._adapters.get(name, {}))
         return {**found, "bindings": bindings} if bindings else found
 
     def _channel(self, adapter: str, topic: str | None, message: str) -> str:
@@ -196,7 +196,7 @@ def _channel_bindings(kind: str, topic: str | None) -> dict[str, Any]:
     return {}
 
 
-def _operation_bindings(kind: str, adapter: Shown, max_body: object) -> dict[str, Any]:
+def _operation_bindings(kind: str, adapter: Shown) -> dict[str, Any]:
     match kind:
         case "kafka":
             return {"kafka": {"groupId": {"type": "string", "const": adapter["group"]}, "bindingVersion": "0.5.0"}}

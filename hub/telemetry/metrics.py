@@ -52,7 +52,6 @@ class Metrics:
         self._finished = _Counts()
         self._durations: dict[str, _Durations] = {}
         self._ingested = _Counts()
-        self._database_errors = _Counts()
         self._gauges: dict[str, tuple[str, list[str], Gauges, bool]] = {}
         self._process: str | None = None
         self._others: Beside = dict
@@ -79,10 +78,6 @@ class Metrics:
     def observe_ingest(self, route: str, outcome: str, count: int = 1) -> None:
         """Count messages taken in: 'accepted', 'duplicate', 'rejected', 'quarantined'."""
         self._ingested.add((route, outcome), count)
-
-    def observe_database_error(self, code: str) -> None:
-        """Count a database error by its stable code."""
-        self._database_errors.add((code,))
 
     def watch(self, name: str, help: str, label: str | Sequence[str], read: Gauges, *, counts: bool = False) -> None:
         """Expose the gauge `name` (a counter, if it `counts`), one value for each `label`, read at each scrape; in
@@ -131,7 +126,6 @@ class Metrics:
         yield self._finished.family("hub_attempts", "Attempts ended.", ("handler", "queue", "outcome"))
         yield self._duration_family()
         yield self._ingested.family("hub_ingested", "Messages taken in.", ("route", "outcome"))
-        yield self._database_errors.family("hub_database_errors", "Errors of the database.", ("code",))
         for name, (help, labels, read, counts) in self._gauges.items():
             family = (CounterMetricFamily if counts else GaugeMetricFamily)(name, help, labels=labels)
             for value, number in read().items():
@@ -163,9 +157,6 @@ class NoMetrics(Metrics):
         pass
 
     def observe_ingest(self, route: str, outcome: str, count: int = 1) -> None:
-        pass
-
-    def observe_database_error(self, code: str) -> None:
         pass
 
     def watch(self, name: str, help: str, label: str | Sequence[str], read: Gauges, *, counts: bool = False) -> None:

@@ -26,14 +26,12 @@ def test_a_scrape_shows_what_was_counted() -> None:
     metrics.observe_batch([("a", "critical", "completed", 0.002), ("a", "critical", "failed", 70.0)])
     metrics.observe_batch([("a", "critical", "completed", 0.0)])
     metrics.observe_ingest("orders", "accepted", 3)
-    metrics.observe_database_error("database-unavailable")
     metrics.watch("hub_in_flight", "Jobs running.", "queue", lambda: {"critical": 2})
     found = samples(metrics)
     assert found["hub_jobs_claimed_total", ("a", "critical")] == 2
     assert found["hub_attempts_total", ("a", "completed", "critical")] == 2
     assert found["hub_attempts_total", ("a", "failed", "critical")] == 1
     assert found["hub_ingested_total", ("accepted", "orders")] == 3
-    assert found["hub_database_errors_total", ("database-unavailable",)] == 1
     assert found["hub_in_flight", ("critical",)] == 2
     assert found["hub_attempt_seconds_count", ("a",)] == 3
     assert found["hub_attempt_seconds_sum", ("a",)] == 70.002
@@ -72,7 +70,6 @@ def test_without_metrics_the_same_calls_count_nothing() -> None:
     metrics.observe_claims([("a", "q")])
     metrics.observe_batch([("a", "q", "completed", 0.1)])
     metrics.observe_ingest("orders", "accepted")
-    metrics.observe_database_error("transient")
     metrics.watch("hub_in_flight", "Jobs running.", "queue", lambda: {"q": 1})
     assert not metrics.enabled
     assert samples(metrics) == {}
