@@ -6,10 +6,14 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from hub.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.txt", "requirements-build.txt", "requirements-dev.txt")
@@ -123,3 +127,40 @@ def test_every_file_that_architecture_leads_through_is_there() -> None:
     names = set(re.findall(r"`(\w+\.(?:py|sql))`", text))
     known = {file.name for folder in ("hub", "tests") for file in (ROOT / folder).rglob("*.*")}
     assert sorted(names - known) == []
+
+
+def test_architecture_lists_the_layers_that_are_held() -> None:
+    contract = next(one for one in PROJECT["tool"]["importlinter"]["contracts"] if one["id"] == "layers")
+    held = {name for line in contract["layers"] for name in re.findall(r"\w+", line)}
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    listed = text.partition("\n## Layers\n")[2].split("```")[1]
+    assert sorted(held - set(re.findall(r"\w+", listed))) == []
+
+
+def test_the_readme_leads_to_every_page_and_names_every_command() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    pages = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
+    assert sorted(pages - set(re.findall(r"\]\(([\w./]+)\)", text))) == []
+    table = text.partition("\n## The command line\n")[2].partition("\n## ")[0]
+    # A row names a group with its first command, and the others behind it.
+    rows = [
+        re.findall(r"`(?:hub )?([a-z]+(?: [a-z]+)?)[^`]*`", row.split("|")[1])
+        for row in table.splitlines()
+        if "`hub" in row
+    ]
+    named = {one for row in rows for one in _spelled_out(row)}
+    assert sorted(_commands(typer.main.get_command(app)) - named) == []
+
+
+def _spelled_out(row: list[str]) -> list[str]:
+    group, _, _ = row[0].rpartition(" ")
+    return [row[0], *(one if " " in one or not group else f"{group} {one}" for one in row[1:])]
+
+
+def _commands(command: Any, path: str = "") -> set[str]:
+    inner = getattr(command, "commands", {})
+    return (
+        {path}
+        if not inner
+        else {one for name, sub in inner.items() for one in _commands(sub, f"{path} {name}".strip())}
+    )
