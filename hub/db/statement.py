@@ -5,8 +5,8 @@ statement it holds several, separated by a line `----`, run in order in one tran
 
 PostgreSQL takes a batch as one array a column (`unnest(:id::text[], …)`), so that `:id` there means the whole column;
 or as one array of a composite type that has these columns (`unnest(:rows::hub_step_advance[])`), which is less work
-where rows are wide. The others take it as one JSON text `:rows`, an array of arrays. On MySQL a text is also given what the
-texts before it have found (hub.db.mysql.statements).
+where rows are wide. The others take it as one JSON text `:rows`, an array of arrays. On MySQL a text is also given what
+the texts before it have found (hub.db.mysql.statements).
 """
 
 from __future__ import annotations
