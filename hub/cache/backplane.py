@@ -10,16 +10,11 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from redis.asyncio.client import PubSub
-from redis.exceptions import RedisError
-
-from hub.cache.redis import RedisCache, connect, disconnect
-from hub.clock import Clock, backoff
+from hub.cache.hearing import hear
+from hub.cache.redis import RedisCache
+from hub.clock import Clock
 
 _log = logging.getLogger("hub.cache")
-
-_HEALTH = 5.0
-_SLOWEST = 5.0
 
 
 class RedisBackplane:
@@ -58,48 +53,19 @@ class RedisBackplane:
             await asyncio.wait([running])
         self._listening.clear()
         if self._heard:
-            self._running = asyncio.get_running_loop().create_task(self._run(), name="cache backplane")
+            hearing = hear(
+                self._cache,
+                self._clock,
+                list(self._heard),
+                self._pass_on,
+                began=self._listening.set,
+                ended=self._listening.clear,
+            )
+            self._running = asyncio.get_running_loop().create_task(hearing, name="cache backplane")
         else:
             await self._cache.close()
 
-    async def _run(self) -> None:
-        failures = 0
-        while True:
-            client = connect(self._cache.address, connections=1, health_check=_HEALTH)
-            try:
-                async with client.pubsub(ignore_subscribe_messages=True) as connection:
-                    async with asyncio.timeout(self._cache.timeout):
-                        await connection.subscribe(*(self._cache.prefix + channel for channel in self._heard))
-                        # Its answer says that the server knows.
-                        await connection.get_message(timeout=self._cache.timeout)
-                    failures = 0
-                    self._listening.set()
-                    await self._hear(connection)
-            except (RedisError, OSError, TimeoutError) as error:
-                failures += 1
-                _log.debug("the backplane paused: %s", error)
-            finally:
-                self._listening.clear()
-                await disconnect(client, self._cache.timeout)
-            await asyncio.sleep(backoff(0.1, failures, _SLOWEST) * (0.5 + self._clock.random() / 2))
-
-    async def _hear(self, connection: PubSub) -> None:
-        while True:
-            async with asyncio.timeout(_HEALTH + 2 * self._cache.timeout):
-                message = await connection.get_message(timeout=_HEALTH)
-            if message is None:
-                async with asyncio.timeout(self._cache.timeout):
-                    await connection.ping()
-                continue
-            if message["type"] != "message":
-                continue
-            heard = self._heard.get(message["channel"].decode().removeprefix(self._cache.prefix))
-            if heard is not None:
-                _tell(heard, message["data"])
-
-
-def _tell(heard: Callable[[bytes], None], message: bytes) -> None:
-    try:
-        heard(message)
-    except Exception:
-        _log.exception("what another instance said could not be followed; the next is heard")
+    def _pass_on(self, channel: str, message: bytes) -> None:
+        heard = self._heard.get(channel)
+        if heard is not None:
+            heard(message)

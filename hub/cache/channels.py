@@ -10,17 +10,12 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from redis.asyncio.client import PubSub
-from redis.exceptions import RedisError
-
-from hub.cache.redis import RedisCache, connect, disconnect
-from hub.clock import Clock, backoff
+from hub.cache.hearing import hear
+from hub.cache.redis import RedisCache
+from hub.clock import Clock
 from hub.errors import CacheUnavailable
 
 _log = logging.getLogger("hub.cache")
-
-_HEALTH = 5.0
-_SLOWEST = 5.0
 
 Heard = tuple[Callable[[str], None], Callable[[], None]]
 
@@ -39,7 +34,8 @@ class RedisChannels:
 
     def start(self) -> None:
         if not self._tasks:
-            self._tasks = [asyncio.create_task(self._run(), name="cache channels")]
+            hearing = hear(self._cache, self._clock, self._heard, self._pass_on, began=self._missed)
+            self._tasks = [asyncio.create_task(hearing, name="cache channels")]
 
     async def stop(self) -> None:
         tasks, self._tasks = self._tasks, []
@@ -73,36 +69,11 @@ class RedisChannels:
         finally:
             self._publishing = None
 
-    async def _run(self) -> None:
-        failures = 0
-        while True:
-            client = connect(self._cache.address, connections=1, health_check=_HEALTH)
-            try:
-                async with client.pubsub(ignore_subscribe_messages=True) as connection:
-                    async with asyncio.timeout(self._cache.timeout):
-                        await connection.subscribe(*(self._cache.prefix + channel for channel in self._heard))
-                    for _, missed in self._heard.values():
-                        missed()
-                    failures = 0
-                    await self._hear(connection)
-            except (RedisError, OSError, TimeoutError) as error:
-                failures += 1
-                _log.debug("notifications through the cache paused: %s", error)
-            finally:
-                await disconnect(client, self._cache.timeout)
-            await asyncio.sleep(backoff(0.1, failures, _SLOWEST) * (0.5 + self._clock.random() / 2))
+    def _missed(self) -> None:
+        for _, missed in self._heard.values():
+            missed()
 
-    async def _hear(self, connection: PubSub) -> None:
-        while True:
-            async with asyncio.timeout(_HEALTH + 2 * self._cache.timeout):
-                message = await connection.get_message(timeout=_HEALTH)
-            if message is None:
-                async with asyncio.timeout(self._cache.timeout):
-                    await connection.ping()
-                continue
-            if message["type"] != "message":
-                continue
-            channel = message["channel"].decode().removeprefix(self._cache.prefix)
-            speaker, _, text = message["data"].decode(errors="replace").partition(" ")
-            if speaker != self._instance and channel in self._heard:
-                self._heard[channel][0](text)
+    def _pass_on(self, channel: str, message: bytes) -> None:
+        speaker, _, text = message.decode(errors="replace").partition(" ")
+        if speaker != self._instance and channel in self._heard:
+            self._heard[channel][0](text)
