@@ -18,10 +18,11 @@ from hub.config.faults import Fault, Invalid, Path, did_you_mean, path_text, quo
 from hub.config.needs import missing_settings, unfit_target
 from hub.config.paths import shared_paths
 from hub.config.sections.routes import SIGNATURE_SCHEMES
-from hub.config.steps import circle, kind_of_step, moment
+from hub.config.steps import kind_of_step, moment
 from hub.config.texts import unstorable
 from hub.config.topics import ALERTS_TOPIC, filter_fault, name_fault
 from hub.config.values import seconds
+from hub.workflows.circle import circle
 
 DEFAULT_QUEUE = "default"
 _TOPIC_NEEDED = frozenset({"kafka", "mqtt", "activemq"})

@@ -5,7 +5,7 @@ Invariant: works on the document, as the other checks across sections do.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 
 from hub.config.entry import Entry
@@ -34,17 +34,3 @@ def moment(entry: Entry, key: str) -> datetime | None:
         return instant(entry.value.get(key))
     except Invalid:
         return None
-
-
-def circle(after: Mapping[str, list[str]]) -> list[str]:
-    """A chain of steps that comes back to its beginning; empty when there is none."""
-    left = {name: {other for other in others if other in after} for name, others in after.items()}
-    while free := [name for name, others in left.items() if not others & left.keys()]:
-        for name in free:
-            del left[name]
-    if not left:
-        return []
-    chain = [next(iter(left))]
-    while chain[-1] not in chain[:-1]:
-        chain.append(next(name for name in after[chain[-1]] if name in left))
-    return chain[chain.index(chain[-1]) :]

@@ -18,6 +18,7 @@ import msgspec
 from hub.errors import HubError
 from hub.handlers.mark import marks
 from hub.handlers.payload import NotJson, storable_json
+from hub.workflows.circle import circle
 
 NAME_LIMIT = 200
 """A step's id, and its job's, is the execution's id, a colon and the step's name."""
@@ -90,9 +91,8 @@ def faults(definition: Definition) -> Iterator[str]:
         yield f"two steps are named {name!r}"
     for step in definition.steps:
         yield from (f"step {step.name!r}: {fault}" for fault in _of_step(step, names))
-    circle = _circle({step.name: step.after for step in definition.steps})
-    if circle:
-        yield f"steps wait for each other: {' after '.join(circle)}"
+    if chain := circle({step.name: step.after for step in definition.steps}):
+        yield f"steps wait for each other: {' after '.join(chain)}"
 
 
 def _of_step(step: Step, names: Sequence[str]) -> Iterator[str]:
@@ -124,20 +124,6 @@ def moment(text: str) -> datetime:
     """A time as `until` or a context has it; without a zone it is UTC. Raises TypeError, ValueError, OverflowError."""
     found = datetime.fromisoformat(text)
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-
-
-def _circle(after: Mapping[str, Sequence[str]]) -> list[str]:
-    """A chain of steps that comes back to its beginning; empty when there is none."""
-    left = {name: {other for other in others if other in after} for name, others in after.items()}
-    while free := [name for name, others in left.items() if not others & left.keys()]:
-        for name in free:
-            del left[name]
-    if not left:
-        return []
-    chain = [next(iter(left))]
-    while chain[-1] not in chain[:-1]:
-        chain.append(next(name for name in after[chain[-1]] if name in left))
-    return chain[chain.index(chain[-1]) :]
 
 
 class Workflow:
