@@ -9,6 +9,7 @@ import asyncio
 
 from asyncmy import errors
 
+from hub.db.causes import causes
 from hub.errors import AlreadyExists, DatabaseUnavailable, HubError, Rejected, TransactionConflict
 
 # deadlock, lock wait timeout, row changed since the snapshot (MariaDB), NOWAIT failed
@@ -43,7 +44,7 @@ def translate(error: BaseException) -> HubError | None:
     found = _of_driver(error)
     if found is not None:
         return _from_driver(found)
-    for candidate in _chain(error):
+    for candidate in causes(error):
         if isinstance(candidate, HubError):
             return candidate
         if isinstance(candidate, UnicodeEncodeError):
@@ -76,13 +77,4 @@ def _from_driver(error: errors.MySQLError) -> HubError | None:
 
 
 def _of_driver(error: BaseException) -> errors.MySQLError | None:
-    return next((each for each in _chain(error) if isinstance(each, errors.MySQLError)), None)
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    found: list[BaseException] = []
-    current: BaseException | None = error
-    while current is not None and len(found) < 8:
-        found.append(current)
-        current = getattr(current, "orig", None) or current.__cause__
-    return found
+    return next((each for each in causes(error) if isinstance(each, errors.MySQLError)), None)

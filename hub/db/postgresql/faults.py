@@ -9,6 +9,7 @@ import asyncio
 
 import asyncpg
 
+from hub.db.causes import causes
 from hub.errors import AlreadyExists, DatabaseUnavailable, HubError, Rejected, TransactionConflict
 
 # 40P01 deadlock, 40001 serialization failure, 55P03 lock timeout
@@ -27,7 +28,7 @@ UNKNOWN_PREPARED_STATEMENT = "26000"
 
 def sqlstate(error: BaseException) -> str | None:
     """The server's code of an error of asyncpg, or of SQLAlchemy around one."""
-    for candidate in _chain(error):
+    for candidate in causes(error):
         if isinstance(candidate, asyncpg.PostgresError):
             return str(candidate.sqlstate)
     return None
@@ -38,7 +39,7 @@ def translate(error: BaseException) -> HubError | None:
     state = sqlstate(error)
     if state is not None:
         return _from_state(state, str(error).splitlines()[0])
-    for candidate in _chain(error):
+    for candidate in causes(error):
         if isinstance(candidate, (*DRIVER_ERRORS, ConnectionError, OSError, asyncio.TimeoutError, EOFError)):
             if isinstance(candidate, asyncpg.DataError):
                 return Rejected(str(candidate))
@@ -58,12 +59,3 @@ def _from_state(state: str, message: str) -> HubError | None:
     if state[:2] in ("22", "23"):
         return Rejected(message)
     return None
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    found: list[BaseException] = []
-    current: BaseException | None = error
-    while current is not None and len(found) < 8:
-        found.append(current)
-        current = getattr(current, "orig", None) or current.__cause__
-    return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from hub.db.causes import causes
 from hub.errors import AlreadyExists, DatabaseUnavailable, HubError, Rejected, TransactionConflict
 
 # Another connection holds the lock (or the schema changed under a statement): the same again may succeed.
@@ -29,17 +30,13 @@ def translate(error: BaseException) -> HubError | None:
 
     Its cause is to be kept (`raise … from`).
     """
-    current: BaseException | None = error
-    for _ in range(8):  # a chain of causes is short; a circle of them is possible
-        if current is None:
-            return None
+    for current in causes(error):
         if isinstance(current, HubError):
             return current
         if isinstance(current, sqlite3.Error):
             return _from_sqlite(current)
         if isinstance(current, OverflowError | UnicodeEncodeError):  # a value that cannot be bound
             return Rejected(str(current))
-        current = getattr(current, "orig", None) or current.__cause__
     return None
 
 
