@@ -23,7 +23,7 @@ class Maintenance(Protocol):
     """What these handlers ask of the store. Each call is one short transaction and answers how many rows it changed."""
 
     async def delete_histories(self, older_than_days: float, limit: int) -> int:
-        """Delete up to `limit` histories that ended more than so many days ago."""
+        """Delete up to `limit` histories that began more than so many days ago."""
         ...
 
     async def delete_jobs(self, older_than_days: float, limit: int) -> int:

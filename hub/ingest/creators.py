@@ -13,7 +13,7 @@ from hub.clock import Clock
 from hub.errors import Rejected
 from hub.handlers.keys import fit_key
 from hub.handlers.payload import encode
-from hub.ingest.envelope import metadata_text, public_headers, storable, traceparent
+from hub.ingest.envelope import fit_method, metadata_text, public_headers, traceparent
 from hub.model import Direction, JobType, Message, NewJob
 
 _METHODS = {Direction.INBOUND: "receive", Direction.OUTBOUND: "send", Direction.INTERNAL: "call"}
@@ -132,7 +132,7 @@ def _job(
         source=options.get("source", ""),
         dedupekey=fit_key(dedupe) if dedupe else None,
         typeid=JobType.INTEGRATION,
-        method=storable(method[:64]) if method else _METHODS[direction],
+        method=fit_method(method) or _METHODS[direction],
         protocol=protocol,
         direction=direction,
         metadata=metadata_text(

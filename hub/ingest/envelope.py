@@ -20,6 +20,7 @@ HEADER_LIMIT: Final = 64
 VALUE_LIMIT: Final = 2048
 TOTAL_LIMIT: Final = 16 * 1024
 KEY_LIMIT: Final = 4096
+_METHOD_LIMIT: Final = 64
 CLOUD_EVENT: Final = "application/cloudevents+json"
 _VERSION: Final = "specversion"
 
@@ -105,6 +106,11 @@ def metadata_text(
 def settings_json(settings: Mapping[str, Any]) -> msgspec.Raw | None:
     """A route's `with` as JSON, None when it is empty; references to secrets stay references. Raises ValueError."""
     return msgspec.Raw(storable_json(getattr(settings, "written", settings)).encode()) if settings else None
+
+
+def fit_method(method: str | None) -> str | None:
+    """`method` as its column takes it; None for one that is empty."""
+    return storable(method)[:_METHOD_LIMIT] if method else None
 
 
 def storable(text: str) -> str:

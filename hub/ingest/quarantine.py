@@ -12,7 +12,7 @@ from typing import Final
 
 from hub.handlers.payload import BYTES, TEXT
 from hub.ingest.decode import usable_type
-from hub.ingest.envelope import metadata_text, public_headers, storable, traceparent
+from hub.ingest.envelope import fit_method, metadata_text, public_headers, storable, traceparent
 from hub.ingest.route import Route
 from hub.model import Direction, Failure, JobType, Message, NewJob, Status
 
@@ -31,7 +31,7 @@ def quarantined(message: Message, id: str, reason: str, route: Route | None = No
         queue=route.queue if route is not None else None,
         source=route.name if route is not None else "",
         typeid=JobType.INTEGRATION,
-        method=storable(message.method[:64]) if message.method else None,
+        method=fit_method(message.method),
         protocol=message.protocol,
         direction=Direction.INBOUND,
         metadata=metadata_text(

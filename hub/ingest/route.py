@@ -16,14 +16,20 @@ from hub.handlers.keys import fit_key, outbound_key
 from hub.handlers.outgoing import PUBLISH_HANDLER
 from hub.handlers.payload import JSON, NotJson, storable_json
 from hub.ingest.decode import Decoded, decode
-from hub.ingest.envelope import event_id, metadata_text, public_headers, settings_json, storable, traceparent
+from hub.ingest.envelope import (
+    event_id,
+    fit_method,
+    metadata_text,
+    public_headers,
+    settings_json,
+    traceparent,
+)
 from hub.ingest.expressions import FAILED, Expression, compiled
 from hub.ingest.schema import MessageSchema
 from hub.ingest.topics import compile_topic, parts_of
 from hub.model import Direction, JobType, Message, NewJob
 
 IDEMPOTENCY_HEADER: Final = "idempotency-key"
-_METHOD_LIMIT: Final = 64
 
 
 class SignatureSettings(Protocol):
@@ -173,7 +179,7 @@ class Route:
             source=self.name,
             dedupekey=self._dedupe_key(received),
             typeid=JobType.INTEGRATION,
-            method=storable(message.method[:_METHOD_LIMIT]) if message.method else None,
+            method=fit_method(message.method),
             protocol=message.protocol,
             direction=Direction.INBOUND,
             metadata=metadata_text(
