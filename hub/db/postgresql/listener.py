@@ -50,39 +50,36 @@ class Listener:
             await end(task)
 
     async def _run(self) -> None:
-        failures = 0
+        failures, missed = 0, False
         while True:
             try:
-                connection = await connect(self._address, self._settings)
-            except DatabaseUnavailable as error:
+                await self._serve(missed=missed)
+                failures = 0
+            except (DatabaseUnavailable, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
                 self._ready.set()
                 failures += 1
                 if failures == 1:
                     _log.warning("notifications paused: %s", error)
                 await asyncio.sleep(backoff(0.2, failures, 30.0) * (0.5 + self._clock.random() / 2))
-                continue
-            lost = asyncio.Event()
-            try:
-                await self._serve(connection, lost, missed=failures > 0)
-                failures = 1
-            finally:
-                self._connection = None
-                connection.terminate()
+            missed = True
 
-    async def _serve(self, connection: asyncpg.Connection[Any], lost: asyncio.Event, *, missed: bool) -> None:
+    async def _serve(self, *, missed: bool) -> None:
+        """Listen until the connection is lost. Raises what kept the server from being reached, or from listening."""
+        connection = await connect(self._address, self._settings)
+        lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())
         try:
             for channel in list(self._heard):
                 await self._subscribe(connection, channel)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-            _log.warning("notifications paused: %s", error)
-            return
-        self._connection = connection
-        self._ready.set()
-        if missed:
-            for heard in self._heard.values():
-                heard("")
-        await lost.wait()
+            self._connection = connection
+            self._ready.set()
+            if missed:
+                for heard in self._heard.values():
+                    heard("")
+            await lost.wait()
+        finally:
+            self._connection = None
+            connection.terminate()
 
     async def _subscribe(self, connection: asyncpg.Connection[Any], channel: str) -> None:
         heard = self._heard[channel]
