@@ -98,6 +98,8 @@ class Alerts:
                 await self.look()
             except HubError as error:
                 _log.info("alerts were not looked at", error=str(error))
+            except Exception:  # a bug must not end the watch
+                _log.exception("alerts could not be looked at")
             await asyncio.sleep(EVERY)
 
     async def _watches(self) -> bool:

@@ -91,6 +91,35 @@ async def test_one_instance_tells_and_who_takes_over_does_not_repeat_it(url: str
         assert len(await watch.said()) == 1
 
 
+async def _tell_nobody(job: Any) -> None:
+    raise AssertionError("nothing is to be told")
+
+
+async def test_a_bug_is_in_the_log_and_does_not_end_the_watch(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("hub.alerts.EVERY", 0.01)
+    looks, again = 0, asyncio.Event()
+
+    def broken() -> Mapping[str, Alert]:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            again.set()
+        raise KeyError("a bug")
+
+    await migrate(sqlite_url)
+    async with rig_on(sqlite_url) as rig:
+        watch = Alerts(broken, rig.records, list, _tell_nobody, rig.database, "one", FakeClock())
+        watch.start()
+        try:
+            async with asyncio.timeout(10):
+                await again.wait()
+        finally:
+            await watch.stop()
+    assert "alerts could not be looked at" in caplog.text
+
+
 async def test_each_metric_is_measured(url: str) -> None:
     async with rig_on(url) as rig:
         await rig.dead()
