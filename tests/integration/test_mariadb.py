@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError, P
 from hub.clock import SystemClock
 from hub.db.migrator import migrate, status
 from hub.db.mysql.database import MysqlDatabase
+from hub.db.mysql.faults import code_of
 from hub.db.mysql.job import MysqlJobTransaction
 from hub.db.probe import open_probe
 from hub.db.settings import DatabaseSettings
@@ -237,6 +238,35 @@ async def test_after_a_deadlock_nothing_more_is_written_even_if_the_handler_goes
     assert sorted(ends) == ["committed", "undone"]
     assert [type(meaning) for meaning in meanings] == [TransactionConflict]
     assert await rig.sql("SELECT n, v FROM notes ORDER BY n") == [(1, 1), (2, 1)]
+
+
+async def test_a_deadlock_over_the_next_number_is_one_too(rig: Rig) -> None:
+    """Of a victim that waits for AUTO_INCREMENT the server says 1467, though it has undone the whole transaction. Rows
+    that become due take numbers in such statements, so that any insert of a job may meet it."""
+    if (await rig.sql("SELECT @@innodb_autoinc_lock_mode"))[0][0] == 2:
+        pytest.skip("no lock is held on the next number here, as by MySQL's default")
+    claim = await rig.claim()
+    other, transaction = rig.database.begin_job("other"), rig.database.begin_job("t")
+    # The server undoes the one that has written less.
+    await other.connection.execute(text("INSERT INTO notes (n) VALUES (1), (2), (3), (4), (5), (6), (7), (8)"))
+    await transaction.connection.execute(text("INSERT INTO queue_jobs (id, handler) VALUES ('x', 'h')"))
+    many = text("INSERT INTO queue_jobs (id, handler) SELECT id, 'h' FROM (SELECT 'x' AS id) ids")
+    holding = asyncio.ensure_future(other.connection.execute(many))  # the next number's lock, and waits for the id
+    waits = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+    async with asyncio.timeout(30):
+        while not (await rig.sql(waits))[0][0]:
+            pass
+    with pytest.raises(OperationalError) as caught:
+        await transaction.connection.execute(text("INSERT INTO queue_jobs (handler) VALUES ('h')"))
+    assert code_of(caught.value) == 1467
+    assert isinstance(rig.database.diagnose(caught.value), TransactionConflict)
+    with pytest.raises(PendingRollbackError):
+        await transaction.connection.execute(text("INSERT INTO notes (n) VALUES (99)"))
+    with pytest.raises(TransactionConflict):
+        await rig.complete(transaction, claim)
+    await holding
+    await other.rollback()
+    assert await rig.notes() == []
 
 
 async def test_a_statement_of_the_hub_that_is_a_deadlocks_victim_is_run_again(rig: Rig) -> None:

@@ -12,8 +12,9 @@ from asyncmy import errors
 from hub.db.causes import causes
 from hub.errors import AlreadyExists, DatabaseUnavailable, HubError, Rejected, TransactionConflict
 
-# deadlock, lock wait timeout, row changed since the snapshot (MariaDB), NOWAIT failed
-_CONFLICTS = frozenset((1213, 1205, 1020, 3572))
+# deadlock, lock wait timeout, row changed since the snapshot (MariaDB), NOWAIT failed; 1467: a deadlock, too, of which
+# the victim waited for AUTO_INCREMENT
+_CONFLICTS = frozenset((1213, 1205, 1020, 3572, 1467))
 _TAKEN = frozenset((1062, 1586))
 # Disk, memory and connections that ran out; a server that stops, is read-only, or ended the connection.
 _AWAY = frozenset(
