@@ -27,12 +27,13 @@ WORKDIR /app
 # Handlers are modules on PYTHONPATH, and these are the ones that the configuration below names. Mount your own over them.
 COPY examples examples
 COPY docker/configuration.json config/configuration.json
-COPY --chmod=0755 docker/entrypoint.sh /usr/local/bin/hub-entrypoint
-ENV PATH=/opt/hub/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 HUB_CONFIG=/app/config/configuration.json
+# Before the hub's own program: what `docker exec` runs has the same secrets as what the container was started with.
+COPY --chmod=0755 docker/entrypoint.sh /opt/entry/hub
+ENV PATH=/opt/entry:/opt/hub/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 HUB_CONFIG=/app/config/configuration.json
 USER hub
 VOLUME ["/data", "/secrets"]
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen('http://127.0.0.1:' + (os.environ.get('PORT') or '8080') + '/health', timeout=4)"]
-ENTRYPOINT ["hub-entrypoint"]
+ENTRYPOINT ["hub"]
 CMD ["run"]

@@ -1,9 +1,10 @@
 #!/bin/sh
-# Starts the hub in a container. What must be secret is made at the first start, in the volume /secrets, and never
-# printed: the API token (`token`; the hub itself sees only its hash) and the password of Compose's PostgreSQL.
+# `hub` in a container, at its start and by `docker exec`. What must be secret is made at the first start, in the volume
+# /secrets, and never printed: the API token (`token`; the hub itself sees only its hash) and the password of Compose's
+# PostgreSQL.
 #
-#   entrypoint.sh secrets        makes the secrets and ends
-#   entrypoint.sh COMMAND ...    runs `hub COMMAND ...`
+#   hub secrets        makes the secrets and ends
+#   hub COMMAND ...    the hub's own command
 set -eu
 
 folder=${HUB_SECRETS:-/secrets}
@@ -30,4 +31,4 @@ if [ -n "${DB_HOST:-}" ] && [ -z "${DB_PASS:-}" ]; then
     DB_PASS=$(cat "$folder/postgres-password")
     export DB_PASS
 fi
-exec hub "$@"
+exec python -m hub "$@"

@@ -3,9 +3,10 @@
 import hashlib
 import json
 import os
-import shutil
+import re
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:
-    """A folder of programs with a `hub` that prints its arguments and the database password it was given."""
+    """A folder with a `python` whose `-m hub` prints its arguments and the database password it was given."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    hub = folder / "hub"
-    hub.write_text('#!/bin/sh\necho "$*|${DB_PASS:-}"\n')
-    hub.chmod(0o755)
-    (folder / "python").symlink_to(shutil.which("python3") or "python3")
+    python = folder / "python"
+    python.write_text(f'#!/bin/sh\n[ "$1" != -m ] || exec echo "$*|${{DB_PASS:-}}"\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
     return folder
 
 
@@ -52,14 +52,23 @@ def test_the_first_start_makes_a_token_that_only_its_owner_reads(programs: Path,
 def test_a_later_start_keeps_them(programs: Path, secrets: Path) -> None:
     start(programs, secrets, "secrets")
     before = {path.name: path.read_text() for path in secrets.iterdir()}
-    assert start(programs, secrets, "run", "--only", "api") == "run --only api|\n"
+    assert start(programs, secrets, "run", "--only", "api") == "-m hub run --only api|\n"
     assert {path.name: path.read_text() for path in secrets.iterdir()} == before
 
 
 def test_the_password_is_for_the_server_that_compose_names(programs: Path, secrets: Path) -> None:
     told = start(programs, secrets, "run", DB_HOST="postgres")
-    assert told == f"run|{(secrets / 'postgres-password').read_text()}"
-    assert start(programs, secrets, "run", DB_HOST="elsewhere", DB_PASS="given") == "run|given\n"
+    assert told == f"-m hub run|{(secrets / 'postgres-password').read_text()}"
+    assert start(programs, secrets, "run", DB_HOST="elsewhere", DB_PASS="given") == "-m hub run|given\n"
+
+
+def test_what_is_run_in_it_has_the_password_too() -> None:
+    """`docker compose exec hub hub status` goes by no ENTRYPOINT: what it finds as `hub` is to be the same script."""
+    lines = (ROOT / "Dockerfile").read_text()
+    (script,) = re.findall(r"^COPY .*docker/entrypoint\.sh (\S+)$", lines, re.MULTILINE)
+    (path,) = re.findall(r"^ENV PATH=(\S+)", lines, re.MULTILINE)
+    assert Path(script) == Path(path.split(":")[0]) / "hub"
+    assert 'ENTRYPOINT ["hub"]' in lines
 
 
 def test_its_configuration_is_valid_and_asks_for_the_token(programs: Path, secrets: Path, tmp_path: Path) -> None:
