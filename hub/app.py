@@ -135,7 +135,7 @@ class Hub(Producer):
         parts = Parts(
             database=self.database,
             store=self.engine.store,
-            woken=self.engine.woken,
+            arrived=self.engine.arrived,
             clock=self.clock,
             metrics=self.metrics,
             owner=self.instance,

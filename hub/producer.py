@@ -15,6 +15,7 @@ from hub.config.templates import prepared
 from hub.handlers.outgoing import Options, request
 from hub.model import Enqueued, NewJob
 from hub.queue.application import AnyConnection, enqueue_in
+from hub.queue.arrival import Arrival
 from hub.queue.engine import Engine
 from hub.workflows.control import Workflows
 
@@ -71,14 +72,14 @@ class Producer:
     async def enqueue_many(self, jobs: Sequence[NewJob], *, connection: AnyConnection | None = None) -> list[Enqueued]:
         """Enqueue rows in order, in one transaction (or in the caller's)."""
         if connection is not None:
-            await enqueue_in(connection, jobs, self.engine.woken)
+            await enqueue_in(connection, jobs, self.engine.arrived)
             return [Enqueued(job.id) for job in jobs]
         answers = await self.engine.store.enqueue(jobs)
-        self.engine.woken({job.queue or "" for job in jobs})
+        self.engine.arrived(Arrival.of(jobs))
         return answers
 
     async def _insert(self, job: NewJob, connection: AnyConnection | None) -> str:
         if connection is not None:
-            await enqueue_in(connection, [job], self.engine.woken)
+            await enqueue_in(connection, [job], self.engine.arrived)
             return job.id
         return (await self.engine.commit.enqueue(job)).id

@@ -159,7 +159,7 @@ def open_services(hub: Served, intake: Intake) -> ApiServices:
         store=hub.engine.store,
         commit=hub.engine.commit,
         cancel=hub.engine.cancel,
-        woken=hub.engine.woken,
+        arrived=hub.engine.arrived,
         clock=hub.clock,
         telemetry=hub.metrics,
         workflows=hub.workflows,

@@ -31,6 +31,7 @@ from hub.api.shapes_of_jobs import (
     ScheduledJobRequest,
 )
 from hub.errors import AlreadyExists, Conflict, Rejected
+from hub.queue.arrival import Arrival
 from hub.scheduler.control import Control
 from hub.scheduler.records import Definition, Filter, JobRecords
 from hub.telemetry import get_logger
@@ -195,7 +196,7 @@ class Jobs:
         job_id, services = identifier(request), self._services
         await services.intake.admit(0)
         made, queue = await self._control.run(job_id, actor=caller.name)
-        services.woken([queue])
+        services.arrived(Arrival(frozenset([queue])))
         _audit.info("job run", actor=caller.name, job=job_id, made=made)
         return json_answer({"job_id": made}, 202, {"Location": f"/api/queue/{made}"})
 

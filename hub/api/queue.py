@@ -27,6 +27,7 @@ from hub.api.shapes import EnqueuedMany, JobDetail, JobPage, JobState
 from hub.api.views import history_view, job_view
 from hub.errors import AlreadyExists, TransactionConflict
 from hub.model import BoundJob, Enqueued, NewJob, Status
+from hub.queue.arrival import Arrival
 from hub.queue.records import unretried
 from hub.telemetry import get_logger
 
@@ -180,7 +181,7 @@ class Queue:
                 continue
         else:
             answers = await self._services.store.enqueue(jobs)
-        self._services.woken({job.queue or "" for job in jobs})
+        self._services.arrived(Arrival.of(jobs))
         return answers
 
     def _job(self, value: Any, caller: Caller, place: str = "") -> NewJob:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ from hub.clock import Clock
 from hub.config import Configuration
 from hub.ingest.intake import Intake
 from hub.model import Status
+from hub.queue.arrival import Arrival, Told
 from hub.queue.group_commit import GroupCommit
 from hub.queue.records import Records
 from hub.queue.store import Store
@@ -26,7 +27,7 @@ class Cancel(Protocol):
     async def __call__(self, job_id: str, *, reason: str, actor: str) -> Status | None: ...
 
 
-def _nobody_waits(queues: Iterable[str]) -> None:
+def _nobody_waits(arrival: Arrival) -> None:
     """No workers in this process."""
 
 
@@ -42,7 +43,7 @@ def _never() -> None:
 class ApiServices:
     """`health` answers the details of /health, `ready` the reasons why no work can be taken, none when it can.
 
-    `tokens` are those of the database; `woken` is told the queues that got rows other than by `commit`. `adapters`
+    `tokens` are those of the database; `arrived` is told of rows that came other than by `commit`. `adapters`
     answers the state of each.
     """
 
@@ -59,7 +60,7 @@ class ApiServices:
     ready: Callable[[], Awaitable[list[str]]]
     tokens: TokenStore | None = None
     workflows: Workflows | None = None
-    woken: Callable[[Iterable[str]], None] = _nobody_waits
+    arrived: Told = _nobody_waits
     reloaded: Callable[[], object] = _never
     """What came of the last edit of the file, None if there was none."""
     adapters: Callable[[], list[dict[str, Any]]] = list

@@ -15,6 +15,7 @@ from rich.tree import Tree
 from hub.cli.session import Session
 from hub.cli.show import age, first_line, output, pairs, printable, say, span, table
 from hub.clock import SystemClock
+from hub.queue.arrival import Arrival
 from hub.workflows.catalog import Catalog
 from hub.workflows.control import Workflows
 
@@ -41,10 +42,10 @@ def workflows_of(session: Session, *, collect: bool = False) -> Workflows:
         from hub.settings import collect as collect_handlers
 
         catalog = catalog_of(session.configuration, collect_handlers(session.configuration))
-    return Workflows(session.database, session.store, session.records, catalog, SystemClock(), woken=_nobody_waits)
+    return Workflows(session.database, session.store, session.records, catalog, SystemClock(), arrived=_nobody_waits)
 
 
-def _nobody_waits(queues: Iterable[str]) -> None:
+def _nobody_waits(arrival: Arrival) -> None:
     """No workers in this process."""
 
 

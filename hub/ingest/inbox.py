@@ -8,7 +8,7 @@ is found out and quarantined without its neighbours.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -19,6 +19,7 @@ from hub.ingest.intake import NO_ROUTE, Intake
 from hub.ingest.quarantine import quarantined
 from hub.model import Enqueued, Failure, Message, NewJob
 from hub.ports import Call, Cursor, Delivery
+from hub.queue.arrival import Arrival, Told
 from hub.telemetry import Metrics, get_logger
 
 _log = get_logger("hub.ingest")
@@ -82,7 +83,7 @@ class Behind(msgspec.Struct, frozen=True):
 
 
 class Inbox:
-    """The way into the database for one adapter. `woken` is told the queues that got rows."""
+    """The way into the database for one adapter. `arrived` is told of its rows."""
 
     def __init__(
         self,
@@ -90,7 +91,7 @@ class Inbox:
         intake: Intake,
         rows: Rows,
         places: Places,
-        woken: Callable[[Iterable[str]], None],
+        arrived: Told,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
@@ -98,7 +99,7 @@ class Inbox:
         self._intake = intake
         self._rows = rows
         self._places = places
-        self._woken = woken
+        self._arrived = arrived
         self._clock = clock
         self._metrics = metrics
 
@@ -140,14 +141,14 @@ class Inbox:
                 raise
             repeated = set()  # the try whose answer was lost had been committed, all of it
         self._count(jobs, repeated)
-        self._woken({job.queue or "" for job in jobs})
+        self._arrived(Arrival.of(jobs))
         return Taken(batch.quarantined)
 
     async def _passed(self, batch: Batch, cursor: Cursor) -> Taken | Behind:
         """The cursor stands past the delivery's beginning: by our own try that was never answered, or by another."""
         position = (await self._places.positions(self.adapter, [cursor.stream])).get(cursor.stream, cursor.next)
         if batch.in_doubt and position == cursor.next:
-            self._woken({job.queue or "" for _, job in batch.pairs})
+            self._arrived(Arrival.of(job for _, job in batch.pairs))
             return Taken(batch.quarantined)
         return Behind(position)
 

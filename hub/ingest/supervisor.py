@@ -6,7 +6,7 @@ Invariant: one adapter that is down, or whose password is wrong, keeps neither t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
@@ -23,6 +23,7 @@ from hub.ingest.pump import Pump, PumpSettings
 from hub.ingest.sending import Sending
 from hub.ingest.state import AdapterState
 from hub.ports import Adapter, Connected, Database, Listener, Sink
+from hub.queue.arrival import Told
 from hub.queue.store import Store
 from hub.telemetry import Metrics
 
@@ -40,7 +41,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
     database: Database
     store: Store
-    woken: Callable[[Iterable[str]], None]
+    arrived: Told
     clock: Clock
     metrics: Metrics
     owner: str
@@ -123,7 +124,7 @@ class Supervisor:
 
     def _pump(self, name: str, adapter: Connected, intake: Intake) -> Pump:
         parts = self._parts
-        inbox = Inbox(name, intake, parts.store, self._cursors, parts.woken, parts.clock, parts.metrics)
+        inbox = Inbox(name, intake, parts.store, self._cursors, parts.arrived, parts.clock, parts.metrics)
         lease = Lease(self._leases, name, parts.clock) if adapter.features.exclusive else None
 
         def topics() -> list[str]:

@@ -6,7 +6,7 @@ woken after the commit: here at once, on other instances by the database where i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -23,6 +23,7 @@ from hub.db.mysql.instants import utc_text
 from hub.db.sqlite.instants import to_text
 from hub.errors import Rejected
 from hub.model import NewJob, Status
+from hub.queue.arrival import NOTHING, Arrival, Told
 
 SyncConnection = Connection | Session | scoped_session[Session]
 AnyConnection = AsyncConnection | AsyncSession | async_scoped_session[AsyncSession] | SyncConnection
@@ -60,18 +61,15 @@ _QUEUE_JOBS = table(
 )
 
 
-Woken = Callable[[Iterable[str]], None]
-"""Is told the queues of rows that have been committed."""
-
-_uncommitted: WeakKeyDictionary[Connection, dict[Woken, set[str]]] = WeakKeyDictionary()
+_uncommitted: WeakKeyDictionary[Connection, dict[Told, Arrival]] = WeakKeyDictionary()
 
 
-async def enqueue_in(connection: AnyConnection, jobs: Sequence[NewJob], woken: Woken | None) -> None:
+async def enqueue_in(connection: AnyConnection, jobs: Sequence[NewJob], arrived: Told | None) -> None:
     """Insert rows with the caller's connection or session; they count once the caller commits.
 
     A dedupe or unique key that is taken raises the database's own integrity error, which is the caller's to handle.
     """
-    await run_in(connection, insert_in, jobs, woken)
+    await run_in(connection, insert_in, jobs, arrived)
 
 
 async def run_in(connection: AnyConnection, work: Callable[..., None], *arguments: object) -> None:
@@ -84,7 +82,7 @@ async def run_in(connection: AnyConnection, work: Callable[..., None], *argument
         work(connection, *arguments)
 
 
-def insert_in(connection: SyncConnection, jobs: Sequence[NewJob], woken: Woken | None) -> None:
+def insert_in(connection: SyncConnection, jobs: Sequence[NewJob], arrived: Told | None) -> None:
     """The same for a synchronous connection or session."""
     plain = plain_of(connection)
     dialect = plain.dialect.name
@@ -93,15 +91,15 @@ def insert_in(connection: SyncConnection, jobs: Sequence[NewJob], woken: Woken |
     if not jobs:
         return
     plain.execute(insert(_QUEUE_JOBS), [_row(job) for job in jobs])
-    queues = {job.queue or "" for job in jobs}
+    arrival = Arrival.of(jobs)
     if dialect == "postgresql":
-        for queue in queues:
-            plain.execute(text("SELECT pg_notify('hub_jobs', :queue)"), {"queue": queue})
-    if woken is not None:
+        for queue in arrival.queues:
+            plain.execute(text("SELECT pg_notify(:channel, :queue)"), {"channel": arrival.channel, "queue": queue})
+    if arrived is not None:
         if plain not in _uncommitted:  # SQLAlchemy forgets a listener only together with the connection
             _uncommitted[plain] = {}
             event.listen(plain, "commit", _committed)
-        _uncommitted[plain].setdefault(woken, set()).update(queues)
+        _uncommitted[plain][arrived] = _uncommitted[plain].get(arrived, NOTHING) | arrival
 
 
 def plain_of(given: object) -> Connection:
@@ -121,8 +119,8 @@ def plain_of(given: object) -> Connection:
 def _committed(connection: Connection) -> None:
     told = _uncommitted[connection]
     _uncommitted[connection] = {}
-    for woken, queues in told.items():
-        woken(queues)
+    for arrived, arrival in told.items():
+        arrived(arrival)
 
 
 def _row(job: NewJob) -> dict[str, Any]:

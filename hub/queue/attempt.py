@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from hub.errors import LeaseLost, StepInsideTransaction
 from hub.model import Claim, NewJob, Settlement
 from hub.ports import JobScope
+from hub.queue.arrival import NOTHING
 from hub.queue.steps import Steps
 
 Completer = Callable[[Sequence[tuple[Claim, Settlement]]], Awaitable[set[str]]]
@@ -21,7 +22,6 @@ Completer = Callable[[Sequence[tuple[Claim, Settlement]]], Awaitable[set[str]]]
 for which the fence held."""
 
 _LONGEST_NOTE = 4000
-_NOBODY: Final[frozenset[str]] = frozenset()
 
 
 class Stop(Enum):
@@ -48,7 +48,7 @@ class Attempt:
     `leased` is when its lease was last renewed and `deadline` when its handler has to be through (monotonic seconds).
     `unwritten`: its end waits in the settler. `final` tells, once it has ended, that the job has ended with it: the
     next of its ordering key may run. `completer`, if given, writes its completion where it would go with others.
-    `woken`: queues that its transaction gives rows to, beside those of `outbound`; '' if something is given a time.
+    `arrival`: the rows that its transaction gives beside those of `outbound`.
     """
 
     __slots__ = (
@@ -58,6 +58,7 @@ class Attempt:
         "_timer",
         "_transaction",
         "after",
+        "arrival",
         "cancels",
         "claim",
         "completer",
@@ -76,7 +77,6 @@ class Attempt:
         "timeout",
         "unwritten",
         "waits",
-        "woken",
     )
 
     def __init__(self, claim: Claim, host: Host, leased: float) -> None:
@@ -89,7 +89,7 @@ class Attempt:
         self.reason: str | None = None
         self.after: asyncio.Future[None] | None = None
         self.outbound: list[NewJob] | None = None
-        self.woken: frozenset[str] = _NOBODY
+        self.arrival = NOTHING
         self.share: float | None = None
         self.note: str | None = None
         self.executionid: str | None = None
@@ -206,7 +206,7 @@ class Attempt:
         self._transaction = None
         self.completer = None
         self.outbound = None
-        self.woken = _NOBODY
+        self.arrival = NOTHING
         self._steps = None
 
     def _cancel(self) -> None:

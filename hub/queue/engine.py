@@ -17,6 +17,7 @@ from hub.model import Status
 from hub.ports import Channels, Database, Locks
 from hub.ports.limits import States
 from hub.queue.admission import Admission
+from hub.queue.arrival import Arrival
 from hub.queue.attempt import Held
 from hub.queue.claims import StoreSettings
 from hub.queue.executor import Executor, ExecutorSettings
@@ -84,9 +85,11 @@ class Engine:
         locks = JobLocks(shared.locks, owner, lease) if shared.locks is not None else None
         self.limits = self._limits(settings, owner, clock, shared)
         admission = Admission(clock, lease, locks, self.limits)
-        self.commit = GroupCommit(self.store, self.woken)
+        self.commit = GroupCommit(self.store, self.arrived)
         abreast = ABREAST if database.writes_abreast else 1
-        self.settler = Settler(self.store, self._held, clock, metrics, self._woken_here, self.woken, admission, abreast)
+        self.settler = Settler(
+            self.store, self._held, clock, metrics, self._woken_here, self.arrived, admission, abreast
+        )
         executor = Executor(registry, self.store, self.settler, database, clock, settings.executor)
         grouping = Grouping(executor, self.store, self.settler, self._held, database, clock)
         self.pool = WorkerPool(
@@ -103,10 +106,11 @@ class Engine:
             return
         self.heartbeat.start()
         await self._database.listen("hub_jobs", self.upkeep.heard_job)
-        await self._database.listen("hub_ready", self.upkeep.heard_elsewhere)
+        await self._database.listen("hub_ready", self.upkeep.heard_ready)
         await self._database.listen("hub_cancel", self.upkeep.heard_cancel)
         if self._channels is not None:
-            self._channels.listen("hub_jobs", self.upkeep.heard_elsewhere, self.pool.wake_all)
+            self._channels.listen("hub_jobs", self.upkeep.heard_job, self.pool.wake_all)
+            self._channels.listen("hub_ready", self.upkeep.heard_ready, self.pool.wake_all)
             self._channels.listen("hub_cancel", self.upkeep.heard_cancel, self.upkeep.hurry)
         self.limits.start()
         self.pool.start()
@@ -143,21 +147,19 @@ class Engine:
             self._channels.publish("hub_cancel", job_id)
         return became
 
-    def woken(self, queues: Iterable[str]) -> None:
-        """These queues got rows from this process; '' also means that something was given a time."""
-        queues = list(queues)
+    def arrived(self, arrival: Arrival) -> None:
+        """These rows are committed, by this process."""
         if self._channels is not None:
-            for queue in queues:
-                self._channels.publish("hub_jobs", queue)
-        self._woken_here(queues)
+            for queue in arrival.queues:
+                self._channels.publish(arrival.channel, queue)
+        self.pool.wake(arrival.queues)
+        if arrival.timed:
+            self.upkeep.hurry()
 
-    def ready(self, queues: Iterable[str]) -> None:
-        """The same of rows that may run at once, all of them: nobody needs to look for what has been given a time."""
-        queues = list(queues)
-        if self._channels is not None:
-            for queue in queues:
-                self._channels.publish("hub_jobs", queue)
-        self.pool.wake(queues)
+    def woken(self, queues: Iterable[str]) -> None:
+        """These queues have something to run; '' also means that something was given a time."""
+        queues = frozenset(queues)
+        self.arrived(Arrival(queues, timed="" in queues))
 
     def _woken_here(self, queues: Iterable[str]) -> None:
         queues = list(queues)

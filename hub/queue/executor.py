@@ -19,6 +19,7 @@ from hub.handlers.job import Job
 from hub.handlers.registry import Entry, Registry
 from hub.model import FINAL, Settlement
 from hub.ports import Database, JobScope, JobTransaction
+from hub.queue.arrival import Arrival
 from hub.queue.attempt import Attempt, Stop
 from hub.queue.drive import Drive
 from hub.queue.ending import LOST, RERUN, Endings, Lost, Recorded, Rerun, describe
@@ -201,7 +202,7 @@ class Executor:
             self.settle(attempt, failed, entry)
             return failed
         attempt.final = True
-        self._settler.committed(attempt, attempt.woken | {job.queue or "" for job in attempt.outbound or ()})
+        self._settler.committed(attempt, attempt.arrival | Arrival.of(attempt.outbound or ()))
         return outcome
 
     async def _roll_back(self, attempt: Attempt) -> None:

@@ -7,10 +7,10 @@ its neighbours. No timer: an idle hub commits at once, a loaded one in large bat
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
 
 from hub.errors import AlreadyExists, Rejected, TransactionConflict
 from hub.model import Enqueued, NewJob
+from hub.queue.arrival import Arrival, Told
 from hub.queue.store import Store
 
 _LARGEST = 1000
@@ -20,11 +20,11 @@ _Entry = tuple[NewJob, "asyncio.Future[Enqueued]"]
 
 
 class GroupCommit:
-    """`woken` is told the queues that got rows, after their commit."""
+    """`arrived` is told of rows after their commit."""
 
-    def __init__(self, store: Store, woken: Callable[[Iterable[str]], None]) -> None:
+    def __init__(self, store: Store, arrived: Told) -> None:
         self._store = store
-        self._woken = woken
+        self._arrived = arrived
         self._buffer: list[_Entry] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -70,7 +70,7 @@ class GroupCommit:
             for (_, future), answer in zip(batch, answers, strict=True):
                 if not future.done():
                     future.set_result(answer)
-            self._woken({job.queue or "" for job, _ in batch})
+            self._arrived(Arrival.of(job for job, _ in batch))
 
     async def _write(self, jobs: list[NewJob]) -> list[Enqueued]:
         for _ in range(_RERUNS):

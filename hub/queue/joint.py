@@ -13,6 +13,7 @@ from hub.errors import DatabaseUnavailable, HandlerEndedTransaction, HubError
 from hub.handlers.registry import Entry
 from hub.model import Settlement
 from hub.ports import JobTransaction
+from hub.queue.arrival import Arrival
 from hub.queue.attempt import Attempt
 from hub.queue.ending import Recorded, describe
 from hub.queue.executor import Executor
@@ -70,7 +71,7 @@ class Joint:
             return False
         for attempt, _ in completed:
             attempt.final = True
-        self._settler.committed_together(completed, {job.queue or "" for job in outbound})
+        self._settler.committed_together(completed, Arrival.of(outbound))
         self._settle(entry, others)
         return True
 

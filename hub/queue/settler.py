@@ -15,6 +15,7 @@ from hub.clock import Clock, backoff
 from hub.errors import AlreadyExists, DatabaseUnavailable, HubError, Rejected, TransactionConflict
 from hub.model import FINAL, BoundJob, Failure, Settlement, Status
 from hub.queue.admission import Admission
+from hub.queue.arrival import NOTHING, Arrival, Told
 from hub.queue.attempt import Attempt, Completer, Held
 from hub.queue.flushes import Ended, Flushes
 from hub.queue.store import Store
@@ -26,8 +27,8 @@ _WORDS = [status.word for status in Status]
 
 
 class Settler:
-    """`put` ends of attempts; `backlog` tells how many wait. `wake` is told what this process may claim now, `announce`
-    which queues got rows that every instance may claim. `abreast`: how many flushes of completers may be in flight."""
+    """`put` ends of attempts; `backlog` tells how many wait. `wake` is told what this process may claim now, `arrived`
+    of rows that every instance may claim. `abreast`: how many flushes of completers may be in flight."""
 
     def __init__(
         self,
@@ -36,7 +37,7 @@ class Settler:
         clock: Clock,
         metrics: Metrics,
         wake: Callable[[Iterable[str]], None],
-        announce: Callable[[Iterable[str]], None] | None = None,
+        arrived: Told,
         admission: Admission | None = None,
         abreast: int = 1,
     ) -> None:
@@ -45,14 +46,14 @@ class Settler:
         self._clock = clock
         self._metrics = metrics
         self._wake = wake
-        self._ends = Flushes("settler", self._flush, due=lambda: bool(self._keys or self._queues or self._parents))
+        self._ends = Flushes("settler", self._flush, due=lambda: bool(self._keys or self._arrival or self._parents))
         self._completions = Flushes("settler of completions", self._flush, abreast)
         self._keys: set[str] = set()
-        self._queues: set[str] = set()
+        self._arrival = NOTHING
         self._parents: set[str] = set()
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._closed = False
-        self._announce = announce or wake
+        self._arrived = arrived
         self._admission = admission
         self.lost = 0
         self.away = False
@@ -81,17 +82,17 @@ class Settler:
             future = self._waiting[attempt.claim.id] = asyncio.get_running_loop().create_future()
         return future
 
-    def committed(self, attempt: Attempt, queues: Iterable[str]) -> None:
-        """An attempt ended in its own transaction; `queues` got rows from it. Releases its key with the next flush."""
+    def committed(self, attempt: Attempt, arrival: Arrival) -> None:
+        """An attempt ended in its own transaction, and gave these rows. Releases its key with the next flush."""
         self.drop(attempt)
         self._metrics.observe_batch((_run(attempt, Status.COMPLETED, self._clock.monotonic() - attempt.started),))
-        self._queues.update(queues)
+        self._arrival |= arrival
         self._tell_parents(attempt)
         if attempt.claim.orderingkey is not None:
             self._keys.add(attempt.claim.orderingkey)
         self._start_to_pass_on()
 
-    def committed_together(self, ended: Sequence[Ended], queues: Iterable[str]) -> None:
+    def committed_together(self, ended: Sequence[Ended], arrival: Arrival) -> None:
         """As `committed`, for attempts that ended in one transaction."""
         for attempt, settlement in ended:
             self.drop(attempt)
@@ -99,7 +100,7 @@ class Settler:
             if settlement.orderingkey is not None:
                 self._keys.add(settlement.orderingkey)
         self._metrics.observe_batch([_run(a, Status.COMPLETED, s.duration / 1000) for a, s in ended])
-        self._queues.update(queues)
+        self._arrival |= arrival
         self._start_to_pass_on()
 
     def lose(self, attempt: Attempt) -> None:
@@ -141,7 +142,7 @@ class Settler:
             self._parents.add(claim.id)
 
     def _start_to_pass_on(self) -> None:
-        if self._queues or self._keys or self._parents:
+        if self._arrival or self._keys or self._parents:
             self._ends.start()
 
     async def _flush(self, batch: list[Ended]) -> None:
@@ -242,16 +243,16 @@ class Settler:
         """After the commit: open the next job of each key, let go on who waited for children, wake the queues that got
         rows."""
         keys, self._keys = self._keys, set()
-        queues, self._queues = self._queues, set()
+        arrival, self._arrival = self._arrival, NOTHING
         parents, self._parents = self._parents, set()
         try:
             if keys:
                 self._wake(await self._store.release(keys))
             if parents and await self._store.unpark(parents):
                 self._wake(("",))
-            if queues:
-                self._announce(queues)
-                await self._store.notify(queues)
+            if arrival:
+                self._arrived(arrival)
+                await self._store.notify(arrival)
         except (DatabaseUnavailable, TransactionConflict) as error:
             # The sweep opens what stays closed, the poll finds what nobody was told of.
             _log.info("left to the next sweep: %s", error)

@@ -6,7 +6,7 @@ stale worker matches no row. Statuses come from hub.transitions, times from the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,6 +17,7 @@ from hub.errors import AlreadyExists, DatabaseUnavailable, Rejected
 from hub.handlers.outgoing import PUBLISH_HANDLER, addressed
 from hub.model import BoundJob, Enqueued, NewJob, Settlement, Status
 from hub.ports import Bulk, Call, Database, Defaults, JobTransaction, Row, Runner, Statement
+from hub.queue.arrival import NOTHING, Arrival
 from hub.queue.bulk import loadable
 from hub.queue.claims import Claimed, Claims, StoreSettings
 
@@ -91,8 +92,8 @@ class Store:
         if not all(_plain(job) for job in jobs):
             return False
         columns, values = loadable(rows)
-        queues = sorted({job.queue or "" for job in jobs}) if notify else []
-        return await self._database.load("queue_jobs", columns, values, self._notify, queue=queues)
+        arrival = Arrival.of(jobs) if notify else NOTHING
+        return await self._database.load("queue_jobs", columns, values, self._notify, **arrival.notice)
 
     async def take_in(self, jobs: Sequence[NewJob], cursor: Call) -> set[str] | None:
         """Insert what an adapter read behind its cursor (`Cursors.advance`), all in one transaction; the ids that are
@@ -108,7 +109,7 @@ class Store:
         if quick:
             columns, values = loadable([astuple(job) for job in plain])
             work.append(Bulk("queue_jobs", columns, values))
-            work.append(Call(self._notify, (), {"queue": sorted({job.queue or "" for job in plain})}))
+            work.append(Call(self._notify, (), Arrival.of(plain).notice))
         if apart:
             work.append(Call(self._enqueue, apart, {"notify": not quick}))
         answer = await self._database.run_behind(cursor, *work)
@@ -158,9 +159,9 @@ class Store:
             ]
         return self._enqueue, [astuple(job) for job in jobs]
 
-    async def notify(self, queues: Iterable[str]) -> None:
-        """Wake the workers of these queues on every instance."""
-        await self._database.run(self._notify, queue=list(queues))
+    async def notify(self, arrival: Arrival) -> None:
+        """Tell every instance of rows that were inserted without a word."""
+        await self._database.run(self._notify, **arrival.notice)
 
     async def _known(self, jobs: Sequence[NewJob]) -> dict[_Key, str]:
         """The rows that hold the keys of these jobs: their ids by `_key`."""

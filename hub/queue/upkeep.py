@@ -57,15 +57,15 @@ class Upkeep:
         await asyncio.gather(*map(end, tasks))
 
     def heard_job(self, queue: str) -> None:
-        """A notification that `queue` has something; '' also stands for what may have been missed."""
+        """A notification that `queue` has something, now or later; '' also stands for what may have been missed."""
         if queue:
             self._pool.wake((queue,))
         else:
             self._pool.wake_all()
         self.hurry()
 
-    def heard_elsewhere(self, queue: str) -> None:
-        """Another instance has put something into `queue` ('': its rows name none)."""
+    def heard_ready(self, queue: str) -> None:
+        """`queue` ('': its rows name none) has something, and nothing was given a time."""
         self._pool.wake((queue,))
 
     def heard_cancel(self, job_id: str) -> None:

@@ -13,7 +13,7 @@ import msgspec
 from hub.errors import AlreadyExists, Conflict, NotFound, Rejected
 from hub.model import NewJob, Status
 from hub.ports import Database, JobScope, JobTransaction
-from hub.queue.application import Woken
+from hub.queue.arrival import Told
 from hub.queue.store import Store
 from hub.workflows import graph, rows
 from hub.workflows.catalog import Catalog
@@ -30,10 +30,10 @@ class Change:
     """See the module. Methods raise NotFound for an execution that is not there, Conflict for one whose state does not
     allow the change."""
 
-    def __init__(self, database: Database, store: Store, progress: Progress, catalog: Catalog, woken: Woken) -> None:
+    def __init__(self, database: Database, store: Store, progress: Progress, catalog: Catalog, arrived: Told) -> None:
         self._progress = progress
         self._catalog = catalog
-        self._hold = Hold(database, store, progress, woken)
+        self._hold = Hold(database, store, progress, arrived)
 
     async def start(self, beginning: Start) -> None:
         """Begin an execution in a transaction of its own."""

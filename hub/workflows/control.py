@@ -18,7 +18,8 @@ from hub.handlers.job import Job
 from hub.handlers.payload import NotJson, storable_json
 from hub.model import Status
 from hub.ports import Database, Row
-from hub.queue.application import AnyConnection, Woken
+from hub.queue.application import AnyConnection
+from hub.queue.arrival import Told
 from hub.queue.records import LARGEST_PAGE, Records
 from hub.queue.store import Store
 from hub.workflows import graph, rows
@@ -52,18 +53,17 @@ class Workflows:
         catalog: Catalog,
         clock: Clock,
         *,
-        woken: Woken,
-        ready: Woken | None = None,
+        arrived: Told,
         cancel: Cancel | None = None,
     ) -> None:
         self._database = database
         self._records = records
         self._clock = clock
-        self._woken = woken
+        self._arrived = arrived
         self._cancel: Cancel = cancel or store.cancel
         self.catalog = catalog
-        self.progress = Progress(database, store, woken, ready or woken)
-        self.change = Change(database, store, self.progress, catalog, woken)
+        self.progress = Progress(database, store, arrived)
+        self.change = Change(database, store, self.progress, catalog, arrived)
 
     # --- start ------------------------------------------------------------------------------------------------------
 
@@ -79,7 +79,7 @@ class Workflows:
         caller's own transaction. Raises NotFound for an unknown type, Rejected for a context that is no object."""
         beginning = self._beginning(type, context, actor)
         if connection is not None:
-            await start_in(connection, beginning, self._woken)
+            await start_in(connection, beginning, self._arrived)
         else:
             await self.change.start(beginning)
         return beginning.workflow_id

@@ -14,7 +14,7 @@ import msgspec
 from hub.errors import NotFound, TransactionConflict
 from hub.model import NewJob
 from hub.ports import Database, JobTransaction
-from hub.queue.application import Woken
+from hub.queue.arrival import TIMES, Arrival, Told
 from hub.queue.store import Store
 from hub.workflows import graph, rows
 from hub.workflows.definition import Definition
@@ -31,11 +31,11 @@ class Hold:
     """See the module. A change is a function that `insist` gives a transaction: in it, it takes the execution, writes
     what it means for the steps and their jobs, and seals it; unsealed, it is undone."""
 
-    def __init__(self, database: Database, store: Store, progress: Progress, woken: Woken) -> None:
+    def __init__(self, database: Database, store: Store, progress: Progress, arrived: Told) -> None:
         self._database = database
         self._store = store
         self._progress = progress
-        self._woken = woken
+        self._arrived = arrived
 
     async def insist(self, work: Callable[[JobTransaction], Awaitable[T]]) -> T:
         """Do it in a transaction, which it commits or leaves to be undone; again if the database asks for it."""
@@ -123,11 +123,12 @@ class Hold:
 
     async def wake(self, jobs: Sequence[NewJob]) -> None:
         if jobs:
-            queues = {job.queue or "" for job in jobs}
-            self._woken(queues | ({""} if any(job.delay or job.scheduledat for job in jobs) else set()))
-            await self._store.notify(queues)
+            await self._tell(Arrival.of(jobs))
 
     async def wake_timers(self) -> None:
         """Have it looked at once what is due: the time of a job that waits was changed."""
-        self._woken([""])
-        await self._store.notify([""])
+        await self._tell(TIMES)
+
+    async def _tell(self, arrival: Arrival) -> None:
+        self._arrived(arrival)
+        await self._store.notify(arrival)

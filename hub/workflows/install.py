@@ -32,9 +32,7 @@ def install(
     settings: MonitorSettings | None = None,
 ) -> tuple[Workflows, Monitor]:
     """The workflows of a hub, and the monitor that is started where jobs are run."""
-    workflows = Workflows(
-        database, engine.store, records, catalog, clock, woken=engine.woken, ready=engine.ready, cancel=engine.cancel
-    )
+    workflows = Workflows(database, engine.store, records, catalog, clock, arrived=engine.arrived, cancel=engine.cancel)
     monitor = Monitor(database, workflows, clock, metrics, settings)
     registry.add(*handlers(workflows))
     for missing in catalog.missing(registry):

@@ -7,7 +7,7 @@ last of them. Steps whose handlers touched no SQL end together, hundreds to a co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import cast
 
@@ -17,6 +17,7 @@ from hub.db.statement import load
 from hub.errors import Permanent
 from hub.model import Claim, NewJob, Settlement
 from hub.ports import Database, JobScope, JobTransaction, Statement
+from hub.queue.arrival import Arrival, Told
 from hub.queue.store import Store
 from hub.workflows import graph, rows
 from hub.workflows.definition import Definition, Step
@@ -89,41 +90,14 @@ class Next(msgspec.Struct, frozen=True):
     ready: list[Step]
 
 
-class Begun(msgspec.Struct, frozen=True):
-    """The queues that steps have begun in; `timed`: one of them is to wait for a time."""
-
-    queues: set[str]
-    timed: bool
-
-    @property
-    def woken(self) -> set[str]:
-        """The queues; '' too if something was given a time."""
-        return self.queues | {""} if self.timed else self.queues
-
-    @classmethod
-    def of(cls, jobs: Iterable[NewJob]) -> Begun:
-        queues, timed = set(), False
-        for job in jobs:
-            queues.add(job.queue or "")
-            timed = timed or job.delay is not None or job.scheduledat is not None
-        return cls(queues, timed)
-
-
 class Progress:
-    """`complete` is what the settler writes the ends of steps with, `advance` is for a step's own transaction. `woken`
-    is told which queues got steps that wait for their time, `ready` which got none but such as may run at once."""
+    """`complete` is what the settler writes the ends of steps with, `advance` is for a step's own transaction.
+    `arrived` is told of the jobs of steps that have begun."""
 
-    def __init__(
-        self,
-        database: Database,
-        store: Store,
-        woken: Callable[[Iterable[str]], None],
-        ready: Callable[[Iterable[str]], None],
-    ) -> None:
+    def __init__(self, database: Database, store: Store, arrived: Told) -> None:
         self._database = database
         self._store = store
-        self._woken = woken
-        self._ready = ready
+        self._arrived = arrived
         self._definitions: dict[str, Definition] = {}
         self._decided: dict[tuple[str | None, str, str, tuple[str, ...]], Next] = {}
         self._lock = self.statement("lock")
@@ -152,15 +126,15 @@ class Progress:
                 await transaction.rollback()
                 raise
             if done is not None:
-                if begun.queues:
-                    self._woken(begun.woken) if begun.timed else self._ready(begun.queues)
+                if begun:
+                    self._arrived(begun)
                 return done
             ended.pop()  # its fence was lost, and with it the commit
         return set()
 
     async def _complete_in(
         self, transaction: JobTransaction, ended: list[tuple[Claim, Settlement]]
-    ) -> tuple[set[str] | None, Begun]:
+    ) -> tuple[set[str] | None, Arrival]:
         """The ids for which the fence held, and what began. The last one's completion carries the COMMIT; None if its
         fence was lost."""
         *others, (_, last) = ended
@@ -181,7 +155,7 @@ class Progress:
 
     # --- in a transaction ---------------------------------------------------------------------------------------------
 
-    async def advance(self, transaction: JobScope, ends: Sequence[Finished]) -> Begun:
+    async def advance(self, transaction: JobScope, ends: Sequence[Finished]) -> Arrival:
         """Write what these ends make of their executions; answers what has begun, of which nobody is told yet: a COMMIT
         that tells somebody waits for all others that do."""
         held = await self.lock(transaction, {end.workflow_id for end in ends})
@@ -189,7 +163,7 @@ class Progress:
 
     async def _advance(
         self, transaction: JobScope, held: Sequence[Execution], ends: Sequence[Finished], *, tell: bool
-    ) -> Begun:
+    ) -> Arrival:
         by_execution: dict[str, list[Finished]] = {}
         for end in ends:
             by_execution.setdefault(end.workflow_id, []).append(end)
@@ -205,10 +179,10 @@ class Progress:
             next_jobs = _jobs(execution, definition, following.ready, context, of_it[-1].traceparent)
             saved += _saved(execution.workflow_id, following, context, of_it, next_jobs)
             jobs += next_jobs
-        begun = Begun.of(jobs)
+        begun = Arrival.of(jobs)
         if saved:
-            channel = "hub_jobs" if begun.timed else "hub_ready"
-            await transaction.run(self._save, saved, queues=sorted(begun.queues) if tell else [], channel=channel)
+            queues = sorted(begun.queues) if tell else []
+            await transaction.run(self._save, saved, queues=queues, channel=begun.channel)
         return begun
 
     def _next(self, execution: Execution, definition: Definition, steps: tuple[str, ...]) -> Next:

@@ -14,7 +14,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import Text
 
 from hub.model import NewJob
-from hub.queue.application import AnyConnection, SyncConnection, Woken, insert_in, plain_of, run_in
+from hub.queue.application import AnyConnection, SyncConnection, insert_in, plain_of, run_in
+from hub.queue.arrival import Told
 from hub.workflows import graph, rows
 from hub.workflows.definition import Definition
 
@@ -59,12 +60,12 @@ def start(
     )
 
 
-async def start_in(connection: AnyConnection, beginning: Start, woken: Woken) -> None:
+async def start_in(connection: AnyConnection, beginning: Start, arrived: Told) -> None:
     """Begin with the caller's connection or session, of any driver; it counts once the caller commits."""
-    await run_in(connection, insert_all, beginning, woken)
+    await run_in(connection, insert_all, beginning, arrived)
 
 
-def insert_all(connection: SyncConnection, beginning: Start, woken: Woken) -> None:
+def insert_all(connection: SyncConnection, beginning: Start, arrived: Told) -> None:
     """The same for a synchronous connection or session."""
     plain = plain_of(connection)
     dialect = plain.dialect
@@ -77,7 +78,7 @@ def insert_all(connection: SyncConnection, beginning: Start, woken: Woken) -> No
                 step_id=id, workflow_id=workflow_id, step_name=name, status=status, input_data=_json(given, dialect)
             )
         )
-    insert_in(connection, beginning.jobs, woken)
+    insert_in(connection, beginning.jobs, arrived)
 
 
 def _json(text: str | None, dialect: Dialect) -> Any:

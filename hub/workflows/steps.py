@@ -63,7 +63,7 @@ class StepEntries:
         end = finished(claim, output, duration)
         if end is not None:
             begun = await self._progress.advance(own(attempt.transaction), [end])
-            attempt.woken |= begun.woken
+            attempt.arrival |= begun
 
 
 def retry_delay(retry: int) -> float:

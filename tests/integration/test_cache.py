@@ -169,10 +169,13 @@ def _hub(url: str, cache: dict[str, Any], **options: Any) -> Hub:
 async def test_where_the_database_tells_nobody_the_cache_does(mariadb_url: str, redis_server: RedisService) -> None:
     cache = {"adapter": "redis", "url": redis_server.url, "prefix": "woken:"}
     async with _hub(mariadb_url, cache, roles=["worker"]) as worker, _hub(mariadb_url, cache, roles=["api"]) as front:
-        await _hears(redis_server, "woken:hub_jobs")
+        for channel in ("hub_jobs", "hub_ready", "hub_cancel"):
+            await _hears(redis_server, f"woken:{channel}")
         async with asyncio.timeout(30):
             done = await front.enqueue("cache.short")
             await _becomes(front, done, Status.COMPLETED)
+            later = await front.enqueue("cache.short", queue="default", delay=0.5)
+            await _becomes(front, later, Status.COMPLETED)
             begun.clear()
             running = await front.enqueue("cache.long")
             await begun.wait()

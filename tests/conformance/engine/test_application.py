@@ -50,7 +50,7 @@ async def test_a_row_is_there_when_the_caller_commits_and_runs_at_once(rig: RigM
         async with engine.begin() as connection:
             await connection.execute(text("CREATE TABLE invoices (id INTEGER)"))
             await connection.execute(text("INSERT INTO invoices VALUES (7)"))
-            await enqueue_in(connection, [row("mine")], r.engine.woken)
+            await enqueue_in(connection, [row("mine")], r.engine.arrived)
             assert await r.engine.store.ready() == set()
         done = await r.until("mine")
         assert (done["statusid"], done["result"], done["payload"]) == (3, '"mine"', '{"n":1}')
@@ -59,14 +59,14 @@ async def test_a_row_is_there_when_the_caller_commits_and_runs_at_once(rig: RigM
 async def test_a_row_is_not_there_when_the_caller_rolls_back(rig: RigMaker) -> None:
     async with rig(noted) as r, application(r) as engine:
         async with engine.connect() as connection:
-            await enqueue_in(connection, [row("mine")], r.engine.woken)
+            await enqueue_in(connection, [row("mine")], r.engine.arrived)
             await connection.rollback()
         assert await r.sql("SELECT id FROM queue_jobs") == []
 
 
 async def test_a_session_will_do_and_times_are_kept(rig: RigMaker) -> None:
     async with rig(noted) as r, application(r) as engine, AsyncSession(engine) as session:
-        await enqueue_in(session, [row("later", delay=3600.0), row("now", priority=3)], r.engine.woken)
+        await enqueue_in(session, [row("later", delay=3600.0), row("now", priority=3)], r.engine.arrived)
         await session.commit()
         assert (await r.until("now"))["priority"] == 3
         later = await r.job("later")
@@ -78,10 +78,10 @@ async def test_a_session_will_do_and_times_are_kept(rig: RigMaker) -> None:
 async def test_a_dedupe_key_that_is_taken_is_the_callers_to_handle(rig: RigMaker) -> None:
     async with rig(noted) as r, application(r) as engine:
         async with engine.begin() as connection:
-            await enqueue_in(connection, [row("a", dedupe="k")], r.engine.woken)
+            await enqueue_in(connection, [row("a", dedupe="k")], r.engine.arrived)
         with pytest.raises(IntegrityError):
             async with engine.begin() as connection:
-                await enqueue_in(connection, [row("b", dedupe="k")], r.engine.woken)
+                await enqueue_in(connection, [row("b", dedupe="k")], r.engine.arrived)
 
 
 async def test_synchronous_applications_have_it_too(rig: RigMaker) -> None:

@@ -243,6 +243,47 @@ async def test_a_job_that_runs_elsewhere_is_stopped_through_the_database(rig: Ri
         assert [(h["statusid"], h["result"]) for h in await r.histories(job)] == [(6, "not needed")]
 
 
+async def test_a_job_for_later_begins_in_time_whoever_enqueues_it(rig: RigMaker) -> None:
+    """Long before anybody would look by itself, although it names its queue."""
+
+    @handler("later")
+    async def later(job: Job) -> None:
+        if job.payload is None:
+            await job.enqueue("later", "from the first", queue="default", delay=0.5)
+
+    async with rig(later, poll_interval=600, lease=1800.0) as r:
+        await r.enqueue("later", queue="default", delay=0.5)
+        async with asyncio.timeout(20):
+            await r.ran(2)
+
+
+async def test_rows_that_wait_for_no_time_have_nobody_look_for_times(rig: RigMaker) -> None:
+    """It was a third of what an instance did under steady traffic."""
+
+    @handler("parent")
+    async def parent(job: Job) -> None:
+        await job.enqueue("child", queue="default")
+
+    @handler("child")
+    async def child() -> None: ...
+
+    looked = 0
+
+    async with rig(parent, child, poll_interval=60) as r:
+        seconds_until_due = r.engine.store.seconds_until_due
+
+        async def counted() -> float | None:
+            nonlocal looked
+            looked += 1
+            return await seconds_until_due()
+
+        r.engine.store.seconds_until_due = counted  # type: ignore[method-assign]  # counted, and done
+        for _ in range(20):
+            await r.until(await r.enqueue("parent"))
+        await r.ran(40)
+        assert looked < 10
+
+
 async def test_a_job_that_has_lost_a_worker_counts_among_those_that_run(rig: RigMaker) -> None:
     begun, gate = asyncio.Event(), asyncio.Event()
 

@@ -274,7 +274,7 @@ def _services(
         health=health,
         ready=ready,
         tokens=tokens,
-        woken=engine.woken,
+        arrived=engine.arrived,
         jobs=JobRecords(database, clock),
         schedules=Control(database, clock),
     )

@@ -36,7 +36,7 @@ class Bench:
         self.adapter = adapter
         hub = harness.hub
         parts = Parts(
-            database=hub.database, store=hub.engine.store, woken=hub.engine.woken, clock=hub.clock,
+            database=hub.database, store=hub.engine.store, arrived=hub.engine.arrived, clock=hub.clock,
             metrics=hub.metrics, owner="here", lease=lease, pump=pump,
         )  # fmt: skip
         self.supervisor = Supervisor({"erp": adapter}, {"erp": "memory"}, parts)

@@ -2,7 +2,7 @@
 --   parentjobid, typeid, method, protocol, direction, metadata, contenttype, payloadencoding, timeout, traceparent,
 --   createdby, statusid, lasterror, failure
 -- Insert a batch in the order given. Answers the ids that are new, and 'notified' rows that only wake the workers of
--- each queue once; a dedupe key that is there already inserts nothing (known.sql finds its row).
+-- each queue once ("hub_jobs" also has them look what is due, "hub_ready" says that nothing has a time); a dedupe key that is there already inserts nothing (known.sql finds its row).
 WITH fresh AS (
     INSERT INTO queue_jobs (id, handler, payload, queue, priority, maxretries, scheduledat, orderingkey, source, dedupekey,
         parentjobid, typeid, method, protocol, direction, metadata, contenttype, payloadencoding, timeout, traceparent,
@@ -23,9 +23,10 @@ WITH fresh AS (
         parentjobid, typeid, method, protocol, direction, metadata, contenttype, payloadencoding, timeout, traceparent,
         createdby, statusid, lasterror, failure)
     ON CONFLICT (source, dedupekey) WHERE dedupekey IS NOT NULL DO NOTHING
-    RETURNING id, queue
+    RETURNING id, queue, scheduledat
 )
 SELECT id, NULL AS notified FROM fresh
 UNION ALL
-SELECT NULL, pg_notify('hub_jobs', q)::text FROM (SELECT DISTINCT COALESCE(queue, '') AS q FROM fresh) woken
+SELECT NULL, pg_notify(CASE WHEN timed THEN 'hub_jobs' ELSE 'hub_ready' END, q)::text
+FROM (SELECT COALESCE(queue, '') AS q, bool_or(scheduledat IS NOT NULL) AS timed FROM fresh GROUP BY 1) woken
 WHERE :notify::boolean

@@ -1,2 +1,2 @@
--- Wake the workers of these queues on every instance, for rows that were inserted in a job's own transaction.
-SELECT pg_notify('hub_jobs', q) FROM unnest(:queue::text[]) AS v (q)
+-- Tell every instance that these queues have rows, which were inserted without a word.
+SELECT pg_notify(:channel::text, q) FROM unnest(:queue::text[]) AS v (q)
