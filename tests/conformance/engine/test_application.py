@@ -1,7 +1,7 @@
 """Enqueue as a part of the application's own transaction."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -15,6 +15,7 @@ from hub.errors import Rejected
 from hub.handlers.outgoing import Options, request
 from hub.model import NewJob
 from hub.queue.application import enqueue_in, insert_in
+from hub.queue.arrival import Arrival
 from tests.conformance.engine.rig import Rig, RigMaker
 
 
@@ -113,20 +114,17 @@ async def test_what_is_no_connection_to_the_hubs_tables_is_refused() -> None:
 
 
 async def test_a_connection_that_is_kept_tells_of_each_commit_once(rig: RigMaker) -> None:
-    told: list[list[str]] = []
-
-    def woken(queues: Iterable[str]) -> None:
-        told.append(sorted(queues))
+    told: list[Arrival] = []
 
     def of_the_application(url: str) -> None:
         engine = create_engine(url)
         with engine.connect() as connection:
             for number in range(3):
-                insert_in(connection, [row(f"a{number}"), row(f"b{number}")], woken)
-                insert_in(connection, [row(f"c{number}")], woken)
+                insert_in(connection, [row(f"a{number}"), row(f"b{number}")], told.append)
+                insert_in(connection, [row(f"c{number}", delay=0.1)], told.append)
                 connection.commit()
         session = scoped_session(sessionmaker(engine))
-        insert_in(session, [row("scoped")], woken)
+        insert_in(session, [row("scoped")], told.append)
         session.commit()
         session.remove()
         engine.dispose()
@@ -134,4 +132,4 @@ async def test_a_connection_that_is_kept_tells_of_each_commit_once(rig: RigMaker
     async with rig(noted, poll_interval=0.1) as r:
         await asyncio.to_thread(of_the_application, with_driver(r.url, SYNC))
         assert (await r.until("scoped"))["statusid"] == 3
-    assert told == [["default"]] * 4
+    assert told == [Arrival(frozenset(["default"]), timed=True)] * 3 + [Arrival(frozenset(["default"]))]
