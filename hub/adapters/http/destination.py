@@ -38,7 +38,8 @@ class DestinationSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Destination:
-    """A Sink without a connection to keep. One that has answered 410 is asked no more until the hub starts anew."""
+    """A Sink without a connection to keep. One that has answered 410 is asked no more; an edit or a
+    new start makes another."""
 
     features = Features(headers=True, keys=True)
 
