@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Literal
-from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import aiohttp
 import msgspec
@@ -24,25 +23,16 @@ from hub.adapters.signalr.messages import (
     ProtocolError,
 )
 from hub.adapters.signalr.protocol import CODECS, Codec
+from hub.adapters.signalr_client.negotiation import Place, advice, bearer, negotiate
 from hub.adapters.signalr_client.settings import Settings
 from hub.adapters.tls import dialling
 from hub.clock import Clock
 from hub.errors import HubError, Permanent, Transient
 
-_REDIRECTS: Final = 5
 _VERSION: Final = 1
 
 Heard = Callable[[Invocation], Awaitable[None]]
 _Socket = aiohttp.ClientWebSocketResponse[Literal[False]]
-
-
-class _Negotiated(msgspec.Struct, rename="camel"):
-    connection_id: str | None = None
-    connection_token: str | None = None
-    available_transports: list[dict[str, Any]] = []
-    url: str | None = None
-    access_token: str | None = None
-    error: str | None = None
 
 
 class Session:
@@ -136,13 +126,10 @@ class Session:
 
     async def _connect(self, http: aiohttp.ClientSession) -> _Socket:
         settings = self._settings
-        url, token = settings.url, settings.token
-        query: dict[str, str] = {}
-        if settings.negotiate:
-            url, token, query = await self._negotiate(http, url, token)
+        place = await negotiate(http, settings) if settings.negotiate else Place(settings.url, settings.token)
         socket = self._socket = await http.ws_connect(
-            _with(url, query),
-            headers=_bearer(token),
+            place.url,
+            headers=bearer(place.token),
             ssl=dialling(settings.tls),
             compress=0,
             autoping=True,
@@ -154,41 +141,6 @@ class Session:
             self._buffer += await self._frame(socket)
         self._last = self._clock.monotonic()
         return socket
-
-    async def _negotiate(
-        self, http: aiohttp.ClientSession, url: str, token: str | None
-    ) -> tuple[str, str | None, dict[str, str]]:
-        """The address to connect to, with its token and query. Raises Transient, Permanent."""
-        for _ in range(_REDIRECTS):
-            answer = await self._ask(http, url, token)
-            if answer.error:
-                raise Permanent(f"the server refuses to negotiate: {answer.error[:300]}")
-            if answer.url is None:
-                offered = {str(one.get("transport")) for one in answer.available_transports}
-                if "WebSockets" not in offered:
-                    raise Permanent("the server offers no WebSockets")
-                id = answer.connection_token or answer.connection_id
-                return url, token, {} if id is None else {"id": id}
-            url, token = answer.url, answer.access_token or token
-        raise Permanent("the server redirects again and again")
-
-    async def _ask(self, http: aiohttp.ClientSession, url: str, token: str | None) -> _Negotiated:
-        parts = urlsplit(url)
-        address = urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/negotiate"))
-        async with http.post(
-            _with(address, {"negotiateVersion": "1"}),
-            headers=_bearer(token),
-            ssl=dialling(self._settings.tls),
-            allow_redirects=False,
-        ) as answer:
-            if answer.status != 200:
-                kind = Transient if answer.status >= 500 or answer.status in (408, 429) else Permanent
-                raise kind(f"the server answers the negotiation with {answer.status}{_advice(answer.status)}")
-            body = await answer.content.read(64 * 1024)
-        try:
-            return msgspec.json.decode(body, type=_Negotiated)
-        except msgspec.DecodeError as error:
-            raise Permanent("what answers at this address is no SignalR server") from error
 
     # --- at work ----------------------------------------------------------------------------------------------------
 
@@ -277,7 +229,7 @@ def _fault(error: BaseException) -> BaseException:
             return Transient(f"the server's words: {error}")
         case aiohttp.WSServerHandshakeError():
             kind = Transient if error.status >= 500 or error.status in (404, 408, 409, 429) else Permanent
-            return kind(f"the server refuses the WebSocket with {error.status}{_advice(error.status)}")
+            return kind(f"the server refuses the WebSocket with {error.status}{advice(error.status)}")
         case TimeoutError():
             return Transient("the server did not answer in time")
         case aiohttp.ClientError() | OSError():
@@ -285,19 +237,3 @@ def _fault(error: BaseException) -> BaseException:
             reason = getattr(error, "os_error", None) or type(error).__name__
             return Transient(f"the server cannot be reached: {reason}")
     return error
-
-
-def _advice(status: int) -> str:
-    if status in (401, 403):
-        return ": check the adapter's token"
-    return ": check the adapter's url" if status in (301, 302, 307, 308, 404, 405) else ""
-
-
-def _bearer(token: str | None) -> dict[str, str]:
-    return {} if token is None else {"Authorization": f"Bearer {token}"}
-
-
-def _with(url: str, query: dict[str, str]) -> str:
-    parts = urlsplit(url)
-    joined = "&".join(text for text in (parts.query, urlencode(query)) if text)
-    return urlunsplit(parts._replace(query=joined))
