@@ -289,8 +289,8 @@ def _instant(text: str) -> datetime | str:
 def _parsed(text: str) -> Any:
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return text  # JSON to the database, with a number, say, that is none here
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return text  # JSON to the database, with a number, say, or a depth, that is none here
 
 
 def _cut(record: Record) -> None:

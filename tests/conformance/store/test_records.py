@@ -72,6 +72,15 @@ async def test_a_row_with_odd_values_can_still_be_seen(rig: Rig) -> None:
     assert ids((await rig.records.jobs())[0]) == ["x"]
 
 
+async def test_json_nested_too_deeply_for_any_program_is_shown_as_it_stands(rig: Rig) -> None:
+    if rig.mysql:
+        pytest.skip("it keeps no JSON that deep")
+    deep = "[" * 1500 + "]" * 1500
+    await rig.sql("INSERT INTO queue_jobs (id, handler, metadata) VALUES ('x', '', :deep)", deep=deep)
+    [shown], _ = await rig.records.jobs()
+    assert shown["metadata"] == deep
+
+
 # --- lists ----------------------------------------------------------------------------------------------------------
 
 
