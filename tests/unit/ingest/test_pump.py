@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from hub import handler
 from hub.adapters.memory import MemoryAdapter
-from hub.errors import DatabaseUnavailable, Permanent, Saturated
+from hub.errors import DatabaseUnavailable, Permanent, Saturated, Transient
 from hub.ingest.pump import PumpSettings
 from hub.ingest.state import AdapterState
 from hub.ingest.supervisor import Parts, Supervisor
@@ -192,14 +192,25 @@ def _longer(message: Message) -> Message:
 async def test_without_redelivery_a_delivery_outlives_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     async with bench(redelivery=False) as b:
         store = b.harness.hub.engine.store
-        enqueue, away = store.enqueue, True
+        enqueue, away, tries = store.enqueue, True, 0
+        check, lost = b.adapter.check, asyncio.Event()
 
         async def unavailable(jobs: Any, **more: Any) -> Any:
+            nonlocal tries
             if away:
+                tries += 1
                 raise DatabaseUnavailable("away")
             return await enqueue(jobs, **more)
 
+        async def checked() -> None:
+            try:
+                await check()
+            except Transient:
+                lost.set()
+                raise
+
         monkeypatch.setattr(store, "enqueue", unavailable)
+        monkeypatch.setattr(b.adapter, "check", checked)
         await b.start()
         await b.until(lambda: b.state.state == "connected")
         b.adapter.broker.produce("t", b"1", None, {})
@@ -208,7 +219,10 @@ async def test_without_redelivery_a_delivery_outlives_its_connection(monkeypatch
         monkeypatch.setattr(b.adapter, "close", _nothing)
         b.adapter.broker.queue.clear()
         b.adapter.broker.epoch += 1
-        await asyncio.sleep(0.2)
+        async with asyncio.timeout(30):
+            await lost.wait()
+        known = tries
+        await b.until(lambda: tries > known + 1)  # tried again, knowing that the connection is lost
         assert b.state.in_flight == 1
         away = False
         await b.until(lambda: b.state.received == 1)
