@@ -12,10 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
-import jmespath
-from jmespath.exceptions import JMESPathError
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -137,19 +134,6 @@ Sha256 = Annotated[str, Field(pattern=_SHA256), PlainSerializer(lambda _: MASK, 
 """A digest of a secret: plain to compare with, masked when shown."""
 SecretText = Annotated[SecretStr, Field(min_length=1)]
 """A secret. An empty one would open what it is to protect."""
-
-
-def _expression(text: str) -> str:
-    try:
-        jmespath.compile(text)
-    except (JMESPathError, RecursionError) as error:
-        first_line = (str(error).strip() or "nested too deeply").splitlines()[0]
-        raise Invalid(f"{quoted(text)} is no JMESPath expression: {first_line}") from None
-    return text
-
-
-Expression = Annotated[str, AfterValidator(_expression)]
-"""A JMESPath expression that compiles."""
 
 
 A_TIME = 'write it like "2026-01-31T08:00:00Z"'

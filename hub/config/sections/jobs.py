@@ -10,10 +10,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from hub.config.expression import LimitExpression
 from hub.config.values import (
     Count,
     Duration,
-    Expression,
     HandlerName,
     Natural,
     PositiveDuration,
@@ -47,7 +47,7 @@ class HandlerLimit(Section):
     rate: float | None = Field(
         default=None, gt=0, le=1_000_000, description="How many of them are begun in a second, at most."
     )
-    key: Expression | None = Field(
+    key: LimitExpression | None = Field(
         default=None,
         description="JMESPath over payload, metadata and ordering_key: each value has the limit for itself.",
     )

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import Field
 
+from hub.config.expression import RouteExpression
 from hub.config.secrets import FreeSettings, no_settings
 from hub.config.values import (
-    Expression,
     HandlerName,
     Listed,
     Name,
@@ -51,12 +51,14 @@ class Route(Section):
     priority: Priority = 0
     max_retries: Natural | None = None
     timeout: PositiveDuration | None = None
-    filter: Expression | None = Field(
+    filter: RouteExpression | None = Field(
         default=None, description="JMESPath; a message for which it is false or empty goes on."
     )
-    map: Expression | None = Field(default=None, description="JMESPath; its result becomes the payload.")
-    dedupe_key: Expression | None = Field(default=None, description="JMESPath; a repeated key makes no second job.")
-    ordering_key: Expression | None = Field(
+    map: RouteExpression | None = Field(default=None, description="JMESPath; its result becomes the payload.")
+    dedupe_key: RouteExpression | None = Field(
+        default=None, description="JMESPath; a repeated key makes no second job."
+    )
+    ordering_key: RouteExpression | None = Field(
         default=None, description="JMESPath; jobs of one key run one after another."
     )
     schema_: dict[str, Any] | None = Field(

@@ -145,3 +145,58 @@ def test_an_expression_that_does_not_compile(faults: Any, full: dict[str, Any], 
     found = faults(full)
     assert list(found) == [f"routes[1].{key}"]
     assert "is no JMESPath expression" in found[f"routes[1].{key}"].message
+
+
+@pytest.mark.parametrize(
+    ("expression", "message", "hint"),
+    [
+        ('payload.kind == "order"', 'names "order", but there are only payload, key,', "a text is written 'so'"),
+        ("payload.open == true", 'names "true", but there are', "true, false and null stand between backticks"),
+        ("payloa.id", 'names "payloa", but there are', 'did you mean "payload"?'),
+        ("{id: payload.id, tag: [kind]}", 'names "kind", but there are', "a text is written"),
+        ("payload.total > 0", 'token "0" (NUMBER)', "a number stands between backticks: `0`"),
+        ("$.payload", "Unknown token $", None),
+    ],
+)
+def test_an_expression_that_would_find_nothing_in_any_message(
+    faults: Any, full: dict[str, Any], expression: str, message: str, hint: str | None
+) -> None:
+    full["routes"][1]["filter"] = expression
+    found = faults(full)["routes[1].filter"]
+    assert message in found.message
+    assert not found.message.endswith(":")
+    assert (hint or "") in (found.suggestion or "")
+    assert (hint is None) == (found.suggestion is None)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "@",
+        "length(@)",
+        "payload",
+        "payload.items[?kind == 'a' && count > `0`].name | [0]",
+        "sort_by(payload.list, &rank)[-1].id",
+        "map(&x, payload.list)",
+        "payload.*.x",
+        "payload.list[].{id: id, at: timestamp}",
+        "{id: payload.id, at: timestamp, from: [adapter, topic_parts[1], topic, headers.kind || key]}",
+        "!payload.closed && payload.kind == 'order'",
+        "payload.list[1:2]",
+    ],
+)
+def test_an_expression_names_what_it_likes_within_what_it_has_found(
+    full: dict[str, Any], secrets: dict[str, str], expression: str
+) -> None:
+    full["routes"][1]["map"] = expression
+    assert build(full, secrets).routes[1].map == expression
+
+
+def test_a_limit_s_key_sees_a_job_not_a_message(faults: Any) -> None:
+    limits = {
+        "a": {"rate": 1, "key": "[payload.tenant, metadata.user, ordering_key]"},
+        "b": {"rate": 1, "key": "topic"},
+    }
+    found = faults({"jobs": {"limits": limits}})
+    assert list(found) == ["jobs.limits.b.key"]
+    assert "only payload, metadata, ordering_key" in found["jobs.limits.b.key"].message
