@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Final
 
 from hub.adapters.http.signatures import SCHEMES
 from hub.config.entry import Entry
@@ -137,10 +137,18 @@ def _names(root: Entry) -> Iterator[Fault]:
         yield from _sent_to(alert, alert.text("to"), root, otherwise=ALERTS_TOPIC)
 
 
+_SECTIONS: Final = {
+    "queue": "jobs.queues, with its limit",
+    "adapter": "adapters",
+    "adapter or destination": "adapters or destinations",
+}
+
+
 def _known(entry: Entry, key: str, noun: str, known: Collection[str]) -> Iterator[Fault]:
     name = entry.text(key)
     if name is not None and name not in known:
-        yield entry.fault(key, f"there is no {noun} {quoted(name)}", did_you_mean(name, known))
+        hint = did_you_mean(name, known) or f"name it in {_SECTIONS[noun]}"
+        yield entry.fault(key, f"there is no {noun} {quoted(name)}", hint)
 
 
 def _work(entry: Entry, root: Entry) -> Iterator[Fault]:
@@ -210,7 +218,8 @@ def _signature(route: Entry, root: Entry) -> Iterator[Fault]:
     if scheme is None or scheme == "none":
         return
     if scheme not in SIGNATURE_SCHEMES:
-        yield signature.fault("scheme", f"there is no scheme {quoted(scheme)}", did_you_mean(scheme, SIGNATURE_SCHEMES))
+        hint = did_you_mean(scheme, SIGNATURE_SCHEMES) or f"there are {', '.join(SIGNATURE_SCHEMES)}"
+        yield signature.fault("scheme", f"there is no scheme {quoted(scheme)}", hint)
     if not signature.value.get("secrets"):
         yield signature.fault("secrets", f"required for {quoted(scheme)}, but missing", '["${env:NAME}"]')
     elif scheme in SCHEMES:

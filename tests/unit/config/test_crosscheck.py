@@ -32,18 +32,25 @@ def test_the_example_of_the_documentation_is_sound(full: dict[str, Any], secrets
             'did you mean "erp"?',
         ),
         (
+            ("routes", 0, "signature"),
+            {"scheme": "paypal", "secrets": ["${env:CRM_SECRET}"]},
+            "routes[0].signature.scheme",
+            'there is no scheme "paypal"',
+            "there are none, standard-webhooks, svix, github, stripe, slack, shopify",
+        ),
+        (
             ("schedules", "daily-report", "queue"),
             "slow",
             "schedules.daily-report.queue",
             'there is no queue "slow"',
-            None,
+            "name it in jobs.queues, with its limit",
         ),
         (
             ("resource_types", "ai_agent", "queue"),
             "slow",
             "resource_types.ai_agent.queue",
             'there is no queue "slow"',
-            None,
+            "name it in jobs.queues, with its limit",
         ),
         (
             ("workflows", "user_signup", "steps", 2, "queue"),
