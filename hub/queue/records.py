@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 
-from hub.db.sqlite.instants import from_text
 from hub.db.statement import load
 from hub.errors import Rejected
 from hub.model import Status
 from hub.ports import Database, Row, Statement
+from hub.queue.columns import instant, parsed
 from hub.queue.store import Store
 
 Record = dict[str, Any]
@@ -269,28 +269,13 @@ def _by_first(rows: Iterable[Row]) -> dict[str, Record]:
 def _record(row: Row) -> Record:
     record: Record = {name: row[name] for name in row.keys()}  # noqa: SIM118 - a row iterates over its values
     for name, value in record.items():
-        if name in _TIMES and isinstance(value, str):
-            record[name] = _instant(value)
+        if name in _TIMES:
+            record[name] = instant(value)
         elif name in _BOOLEANS:
             record[name] = bool(value)
-    if record["metadata"] is not None:
-        record["metadata"] = _parsed(record["metadata"])
+    record["metadata"] = parsed(record["metadata"])
     record["status"] = Status(record["statusid"]).word
     return record
-
-
-def _instant(text: str) -> datetime | str:
-    try:
-        return from_text(text)
-    except ValueError:
-        return text  # SQLite keeps what people write into a column of times, and it must be seen to be mended
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return text  # JSON to the database, with a number, say, or a depth, that is none here
 
 
 def _cut(record: Record) -> None:

@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import msgspec
 
 from hub.clock import Clock
-from hub.db.sqlite.instants import from_text
 from hub.errors import NotFound, Rejected
 from hub.handlers.job import Job
 from hub.handlers.payload import NotJson, storable_json
@@ -20,6 +19,7 @@ from hub.model import Status
 from hub.ports import Database, Row
 from hub.queue.application import AnyConnection
 from hub.queue.arrival import Told
+from hub.queue.columns import instant, parsed
 from hub.queue.records import LARGEST_PAGE, Records
 from hub.queue.store import Store
 from hub.workflows import graph, rows
@@ -112,11 +112,11 @@ class Workflows:
             "workflow_id": row["workflow_id"],
             "workflow_type": row["workflow_type"],
             "status": row["status"],
-            "context": _parsed(row["context"]),
-            **{name: _instant(row[name]) for name in _TIMES},
+            "context": parsed(row["context"]),
+            **{name: instant(row[name]) for name in _TIMES},
             "error_message": row["error_message"],
             "created_by": row["created_by"],
-            "signals": _parsed(row["signals"]),
+            "signals": parsed(row["signals"]),
             "steps": steps,
         }
 
@@ -152,7 +152,7 @@ class Workflows:
             {
                 "workflow_id": row["workflow_id"],
                 "workflow_type": row["workflow_type"],
-                "since": _instant(row["updated_at"]),
+                "since": instant(row["updated_at"]),
             }
             for row in found
         ]
@@ -208,7 +208,7 @@ def _listed(row: Row) -> Record:
         "workflow_id": row["workflow_id"],
         "workflow_type": row["workflow_type"],
         "status": row["status"],
-        **{name: _instant(row[name]) for name in _TIMES},
+        **{name: instant(row[name]) for name in _TIMES},
         "error_message": row["error_message"],
         "steps_completed": sum(state == graph.COMPLETED for state in states),
         "steps_begun": len(states),
@@ -233,11 +233,11 @@ def _step(execution: Row, step: Step, row: Row | None) -> Record:
     if row is None:
         return record
     record["status"], record["error_message"] = _live(row)
-    record["input_data"], record["output_data"] = _parsed(row["input_data"]), _parsed(row["output_data"])
-    record["started_at"] = _instant(row["started_at"] or row["startedat"])
-    record["completed_at"] = _instant(row["completed_at"])
+    record["input_data"], record["output_data"] = parsed(row["input_data"]), parsed(row["output_data"])
+    record["started_at"] = instant(row["started_at"] or row["startedat"])
+    record["completed_at"] = instant(row["completed_at"])
     if row["status"] in graph.OPEN:
-        due = _instant(row["scheduledat"])
+        due = instant(row["scheduledat"])
         record["due_at"] = due if due is None or due < rows.NEVER else None
     return record
 
@@ -254,20 +254,3 @@ def _live(row: Row) -> tuple[str, str | None]:
         case Status.PENDING | Status.QUEUED | Status.SCHEDULED if row["status"] == graph.FAILED:
             return graph.QUEUED, row["lasterror"]
     return row["status"], row["error_message"]
-
-
-def _parsed(text: str | None) -> Any:
-    """What JSON says; the text itself where no program can read it (1e999, a deep nest), as only SQL can have it."""
-    try:
-        return None if text is None else msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return text
-
-
-def _instant(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return from_text(value)
-    except ValueError:
-        return value

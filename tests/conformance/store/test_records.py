@@ -72,6 +72,13 @@ async def test_a_row_with_odd_values_can_still_be_seen(rig: Rig) -> None:
     assert ids((await rig.records.jobs())[0]) == ["x"]
 
 
+async def test_a_time_that_no_program_holds_is_shown_as_it_stands(sqlite_rig: Rig) -> None:
+    times = {"x": "0001-01-01T00:00:00+02:00", "y": "yesterday"}
+    for id, at in times.items():
+        await sqlite_rig.sql("INSERT INTO queue_jobs (id, handler, createdon) VALUES (:id, '', :at)", id=id, at=at)
+    assert {row["id"]: row["createdon"] for row in (await sqlite_rig.records.jobs())[0]} == times
+
+
 async def test_json_nested_too_deeply_for_any_program_is_shown_as_it_stands(rig: Rig) -> None:
     if rig.mysql:
         pytest.skip("it keeps no JSON that deep")
