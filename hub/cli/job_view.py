@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from rich.text import Text
 
-from hub.cli.show import age, first_line, output, pairs, printable, say, span, status_text, table
+from hub.cli.show import age, first_line, moment, output, pairs, printable, say, span, status_text, table
 
 Record = dict[str, Any]
 
@@ -88,7 +88,7 @@ def _facts(job: Record) -> list[tuple[str, str | Text]]:
         ("cancel", "requested" if job["cancelrequested"] else ""),
     ]
     facts += [(name, str(job[name] or "")) for name in plain]
-    facts += [(name, f"{job[name]:%Y-%m-%d %H:%M:%S} UTC  ({age(job[name])})") for name in times if job[name]]
+    facts += [(name, moment(job[name])) for name in times if job[name]]
     if job["metadata"]:
         facts.append(("metadata", msgspec.json.encode(job["metadata"]).decode()))
     return facts

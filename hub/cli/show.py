@@ -102,15 +102,21 @@ def status_text(status: int) -> Text:
     return Text(word, style=_COLOURS.get(word, ""))
 
 
-def age(since: datetime | None, now: datetime | None = None) -> str:
-    """How long ago, in one or two units: '3s', '5m', '2h 10m', '4d'; 'in 5m' for what is to come; '' for None."""
-    if since is None:
-        return ""
+def age(since: datetime | str | None, now: datetime | None = None) -> str:
+    """How long ago, in one or two units: '3s', '5m', '2h 10m', '4d'; 'in 5m' for what is to come; '' for None. A text,
+    which SQL has put where a time belongs, as it stands."""
+    if since is None or isinstance(since, str):
+        return printable(since or "")
     if since.tzinfo is None:  # PostgreSQL's infinity
         since = since.replace(tzinfo=UTC)
     seconds = ((now or SystemClock().now()) - since).total_seconds()
     text = span(abs(seconds))
     return f"in {text}" if seconds <= -1 else text
+
+
+def moment(at: datetime | str) -> str:
+    """A time and how long ago it is; a text as `age` has it."""
+    return age(at) if isinstance(at, str) else f"{at:%Y-%m-%d %H:%M:%S} UTC  ({age(at)})"
 
 
 def span(seconds: float) -> str:

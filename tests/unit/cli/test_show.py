@@ -39,6 +39,15 @@ def test_a_time_without_end_has_an_age() -> None:
     assert show.age(datetime.max, NOW).startswith("in ")  # noqa: DTZ901 - so PostgreSQL's infinity is read
 
 
+def test_what_is_no_time_is_shown_as_it_stands() -> None:
+    assert [show.age("yesterday"), show.moment("yesterday"), show.age("\x1b[2J")] == [
+        "yesterday",
+        "yesterday",
+        "\\x1b[2J",
+    ]
+    assert show.moment(datetime(2026, 1, 31, 9, tzinfo=UTC)).startswith("2026-01-31 09:00:00 UTC  (")
+
+
 def test_an_error_is_shown_by_its_first_line() -> None:
     assert show.first_line("ValueError: x\n  at line 3") == "ValueError: x"
     assert len(show.first_line("x" * 500)) == 120
