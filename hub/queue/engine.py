@@ -36,7 +36,7 @@ from hub.queue.worker import PoolSettings, WorkerPool
 from hub.telemetry.metrics import Metrics
 
 ABREAST: Final = 3
-"""Flushes of completions that write more than their jobs, in flight at once: such a flush is five trips, in which the
+"""Flushes of completions that write more than their jobs, in flight at once: such a flush is four trips, in which the
 server and this process take turns. Steps of workflows with 1, 2, 3, 4: 13.5k, 17.5k, 18.2k, 17.6k a second."""
 
 

@@ -52,7 +52,9 @@ def connect_arguments(address: Address, settings: DatabaseSettings) -> dict[str,
 
 
 # Every statement of the hub is meant for an index. While a table is small, or its statistics are from when it was, the
-# planner would read it whole: right for that moment, ruinous for the statement that is planned once and kept.
+# planner would read it whole: right for that moment, ruinous for the statement that is planned once and kept. Without
+# this it still would, by an index from end to end in order to merge; so statements join a table by
+# `id = ANY (ARRAY[v.id])`, which is no way to merge or to hash, and leaves the index alone.
 BY_INDEX = {"enable_seqscan": "off", "random_page_cost": "1.1"}
 
 

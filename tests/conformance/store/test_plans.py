@@ -110,6 +110,9 @@ INSERT INTO queue_jobs (handler, source, dedupekey) SELECT 'h', 's', n FROM gene
 INSERT INTO job_limits (name, version, state) SELECT 'key:h:' || n, 1, '{}' FROM generate_series(1, 5000) n;
 """
 
+PARTIAL = {"qj_due", "qj_lease", "qj_leaseless", "qj_dead"}
+"""Indexes that hold only what is looked for, and may be read from their beginning."""
+
 NAMES = {
     "queue_jobs_pkey": "id",
     "job_histories_pkey": "history id",
@@ -175,6 +178,50 @@ async def test_postgresql_goes_by_index(hub_connection: Any, name: str, mode: st
     assert used >= {**BY_INDEX, **POSTGRESQL}[name]
     scanned = [node["Relation Name"] for node in found if node["Node Type"] == "Seq Scan"]
     assert scanned == []
+
+
+# What runs many times a second, or is kept as a plan for days: package → statements.
+KEPT = {
+    "hub.queue": (
+        *("cancel", "claim", "complete", "complete_one", "promote", "release", "remember", "renew", "rescue"),
+        *("retry_failed", "settle", "status"),
+    ),
+    "hub.scheduler": ("due", "due_asking", "plan"),
+    "hub.workflows": ("lock", "save", "wait_again"),
+}
+
+
+@pytest.mark.parametrize("rows", [0, 5, 50])
+@pytest.mark.parametrize("analyzed", [False, True])
+async def test_a_plan_from_when_there_were_few_rows_reads_no_table_whole(
+    postgres_url: str, rows: int, analyzed: bool
+) -> None:
+    """It is kept while the table grows, until the statistics are made anew: a minute at best."""
+    connection = await connect(parse(postgres_url), DatabaseSettings())
+    whole = []
+    try:
+        await connection.execute(f"INSERT INTO queue_jobs (handler) SELECT 'h' FROM generate_series(1, {rows})")
+        if analyzed:
+            await connection.execute("VACUUM ANALYZE")
+        await connection.execute("SET plan_cache_mode = force_generic_plan")
+        for package, names in KEPT.items():
+            for name in names:
+                statement = load(package, "postgresql", name)
+                await connection.execute(f"PREPARE it AS {statement.texts[0]}")
+                nulls = ", ".join("NULL" for _ in statement.order)
+                plan = await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE it{f'({nulls})' if nulls else ''}")
+                await connection.execute("DEALLOCATE it")
+                whole += [
+                    (name, node["Relation Name"], node.get("Index Name"))
+                    for node in nodes(json.loads(plan)[0]["Plan"])
+                    if "Relation Name" in node
+                    and node["Node Type"] in ("Seq Scan", "Index Scan", "Index Only Scan")
+                    and "Index Cond" not in node
+                    and node.get("Index Name") not in PARTIAL
+                ]
+    finally:
+        await connection.close()
+    assert not whole, "\n".join(map(str, whole))
 
 
 @pytest.mark.parametrize("mode", ["custom", "generic"])

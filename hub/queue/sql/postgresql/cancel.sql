@@ -10,7 +10,7 @@ WITH found AS (
         lasterror = :reason::text,
         completedat = CASE WHEN f.was = 2 THEN j.completedat ELSE clock_timestamp() END,
         modifiedon = clock_timestamp(), modifiedby = :actor::text, rowversionstamp = j.rowversionstamp + 1
-    FROM found f WHERE j.id = f.id
+    FROM found f WHERE j.id = ANY (ARRAY[f.id])
     RETURNING j.id, j.statusid, j.orderingkey, j.attemptbase + j.retrycount + j.crashcount AS attempt
 ), history AS (
     INSERT INTO job_histories (jobid, statusid, startedat, completedat, duration, result, errormessage, retryattempt,

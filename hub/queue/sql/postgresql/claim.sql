@@ -30,7 +30,7 @@ WITH plain AS MATERIALIZED (
           AND (e.statusid = 2 OR e.active AND (e.statusid IN (1, 5) OR e.statusid = 0 AND e.scheduledat IS NULL))
         ORDER BY e.seq LIMIT 1
     ) first
-    WHERE c.k IS NOT NULL AND first.id = c.id AND NOT EXISTS (SELECT 1 FROM queue_jobs s WHERE s.keyslot = c.k)
+    WHERE c.k IS NOT NULL AND first.id = c.id AND (SELECT s.id FROM queue_jobs s WHERE s.keyslot = c.k) IS NULL
 ), follower AS MATERIALIZED (
     SELECT f.id, h.k, f.rn FROM head h CROSS JOIN LATERAL (
         SELECT e.id, row_number() OVER w AS rn,
@@ -59,7 +59,7 @@ WITH plain AS MATERIALIZED (
     SELECT id, CASE WHEN rn = max(rn) OVER (PARTITION BY k) THEN k END, TRUE
     FROM (SELECT id, k, 0 AS rn FROM head UNION ALL SELECT id, k, rn FROM unbroken) run
     UNION ALL
-    SELECT c.id, NULL, FALSE FROM candidate c JOIN queue_jobs s USING (id)
+    SELECT c.id, NULL, FALSE FROM candidate c JOIN queue_jobs s ON s.id = ANY (ARRAY[c.id])
     WHERE c.k IS NOT NULL AND s.fence = c.fence
       AND c.id NOT IN (SELECT id FROM head UNION ALL SELECT id FROM unbroken)
 )
@@ -76,7 +76,7 @@ UPDATE queue_jobs j SET
     modifiedon = clock_timestamp(),
     rowversionstamp = j.rowversionstamp + 1
 FROM verdict v
-WHERE j.id = v.id AND j.id = ANY (ARRAY(SELECT id FROM verdict))
+WHERE j.id = ANY (ARRAY[v.id])
 RETURNING v.take, j.seq,
     j.id, j.fence, j.handler, CASE WHEN v.take THEN j.payload END, j.contenttype, j.payloadencoding, j.queue, j.priority,
     j.maxretries, j.retrycount, j.crashcount, j.attemptbase, j.orderingkey, j.timeout, j.metadata::text, j.typeid,

@@ -9,7 +9,7 @@ WITH v AS (
     UPDATE queue_jobs j SET statusid = 3, result = v.result, completedat = clock_timestamp(), lasterror = NULL,
         leaseuntil = NULL, keyslot = NULL, unknownsince = NULL, cancelrequested = FALSE, modifiedon = clock_timestamp(),
         rowversionstamp = j.rowversionstamp + 1
-    FROM v WHERE j.id = v.id AND j.fence = v.fence AND j.statusid = 2
+    FROM v WHERE j.id = ANY (ARRAY[v.id]) AND j.fence = v.fence AND j.statusid = 2
     RETURNING j.id, j.completedat, v.result, v.executionid, v.duration, v.attempt,
         CASE WHEN :history_input::int > 0 THEN left(j.payload, :history_input::int) END AS inputdata
 ), history AS (

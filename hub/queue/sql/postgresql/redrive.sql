@@ -22,7 +22,7 @@ WITH ended AS MATERIALIZED (
         retrycount = 0, crashcount = 0,
         failure = NULL, unknownsince = NULL, cancelrequested = FALSE, progress = NULL, progressnote = NULL,
         modifiedon = clock_timestamp(), modifiedby = :actor::text, rowversionstamp = j.rowversionstamp + 1
-    FROM ended e WHERE j.id = e.id
+    FROM ended e WHERE j.id = ANY (ARRAY[e.id])
     RETURNING j.id, COALESCE(j.queue, '') AS queue
 ), told AS (
     SELECT pg_notify('hub_jobs', queue) FROM (SELECT DISTINCT queue FROM queued) woken

@@ -14,7 +14,7 @@ WITH failed AS MATERIALIZED (
         priority = GREATEST(j.priority, -2147483647) - 1, retrycount = j.retrycount + 1,
         failure = NULL, unknownsince = NULL, cancelrequested = FALSE,
         modifiedon = clock_timestamp(), rowversionstamp = j.rowversionstamp + 1
-    FROM failed f WHERE j.id = f.id AND j.id = ANY (ARRAY(SELECT id FROM failed))
+    FROM failed f WHERE j.id = ANY (ARRAY[f.id])
     RETURNING j.id, COALESCE(j.queue, '') AS queue
 ), told AS (
     SELECT pg_notify('hub_jobs', queue) FROM (SELECT DISTINCT queue FROM queued) woken

@@ -26,7 +26,7 @@ WITH v AS (
         unknownsince = CASE WHEN v.unknown THEN COALESCE(j.unknownsince, clock_timestamp()) END,
         cancelrequested = FALSE, leaseuntil = NULL, keyslot = NULL,
         modifiedon = clock_timestamp(), rowversionstamp = j.rowversionstamp + 1
-    FROM v WHERE j.id = v.id AND j.fence = v.fence AND j.statusid = 2
+    FROM v WHERE j.id = ANY (ARRAY[v.id]) AND j.fence = v.fence AND j.statusid = 2
     RETURNING j.id, v.result, v.duration, v.attempt, j.statusid,
         CASE WHEN j.statusid = 6 THEN j.lasterror ELSE v.lasterror END AS lasterror,
         CASE WHEN j.statusid = v.statusid THEN v.executionid

@@ -25,5 +25,5 @@ UPDATE queue_jobs j SET
     failure = CASE WHEN f.broken IS NOT NULL THEN 'permanent' END,
     lasterror = 'the child ' || f.broken || ' did not complete',
     modifiedon = clock_timestamp(), rowversionstamp = j.rowversionstamp + 1
-FROM free f WHERE j.id = f.id AND j.statusid = 7 AND j.gate = 2
+FROM free f WHERE j.id = ANY (ARRAY[f.id]) AND j.statusid = 7 AND j.gate = 2
 RETURNING j.id, j.statusid

@@ -5,7 +5,7 @@ SELECT j.id, p.revision, TRUE AS live,
        hub_reachable(j.endat) AS endat, j.timezone, j.misfire, j.overlap, j.jitter, j.timeout, j.maxretries,
        j.maxexecutions, j.executioncount, j.condition, j.queue, hub_reachable(j.lastrunat) AS lastrunat,
        hub_reachable(j.nextrunat) AS nextrunat
-FROM jobs j JOIN job_plans p ON p.jobid = j.id AND p.planned = p.revision
+FROM jobs j JOIN job_plans p ON p.jobid = ANY (ARRAY[j.id]) AND p.planned = p.revision
 WHERE j.nextrunat IS NOT NULL AND j.enabled AND j.active AND NOT j.is_deleted AND j.condition IS NULL
   AND j.nextrunat <= :now::timestamptz
 ORDER BY j.nextrunat LIMIT :limit::int

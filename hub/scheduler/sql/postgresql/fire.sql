@@ -14,7 +14,7 @@ WITH batch AS MATERIALIZED (
     SELECT j.id, j.handler, j.payload, j.queue, j.priority, j.maxretries, j.timeout, j.metadata, s.following, s.lasterror,
            CASE WHEN j.overlap = 'skip' THEN (SELECT q.statusid NOT IN (3, 4, 6) FROM queue_jobs q
                 WHERE q.source = s.source AND q.dedupekey IS NOT NULL ORDER BY q.dedupekey DESC LIMIT 1) END AS busy
-    FROM schedules s JOIN jobs j ON j.id = s.id JOIN job_plans p ON p.jobid = s.id
+    FROM schedules s JOIN jobs j ON j.id = ANY (ARRAY[s.id]) JOIN job_plans p ON p.jobid = ANY (ARRAY[s.id])
     WHERE hub_reachable(j.nextrunat) = s.was AND p.revision = s.revision AND p.planned = p.revision
     FOR UPDATE OF j, p SKIP LOCKED
 ), fresh AS (
@@ -40,7 +40,7 @@ WITH batch AS MATERIALIZED (
         lastrunat = COALESCE(s.last, j.lastrunat),
         nextrunat = CASE WHEN j.maxexecutions > 0 AND j.executioncount + s.n >= j.maxexecutions THEN NULL
                          ELSE s.following END
-    FROM steps s WHERE j.id = s.id
+    FROM steps s WHERE j.id = ANY (ARRAY[s.id])
     RETURNING j.id, j.executioncount
 )
 SELECT id, executioncount, NULL AS notified FROM moved

@@ -12,11 +12,11 @@ WITH v AS MATERIALIZED (
         error_message = CASE WHEN v.status IN ('failed', 'cancelled') THEN e.error_message END,
         completed_at = CASE WHEN v.ended THEN COALESCE(e.completed_at, clock_timestamp()) END,
         updated_at = clock_timestamp(), version = e.version + 1
-    FROM v WHERE e.workflow_id = v.workflow_id
+    FROM v WHERE e.workflow_id = ANY (ARRAY[v.workflow_id])
 ), closed AS (
     UPDATE workflow_steps s SET status = 'completed', output_data = v.output::jsonb, error_message = NULL,
         started_at = clock_timestamp() - v.duration * interval '1 ms', completed_at = clock_timestamp()
-    FROM v WHERE s.step_id = v.step_id
+    FROM v WHERE s.step_id = ANY (ARRAY[v.step_id])
 ), begun AS (
     INSERT INTO workflow_steps (step_id, workflow_id, step_name, status, input_data)
     SELECT begun_id, workflow_id, begun_name, begun_status, document FROM v WHERE begun_id IS NOT NULL

@@ -9,7 +9,7 @@ WITH v AS (
                       WHEN v.anew THEN clock_timestamp() + make_interval(secs => LEAST(v.delay, 2.5e11))
                       WHEN j.startedat IS NULL THEN j.scheduledat END AS due,
            1 + (SELECT max(h.retryattempt) FROM job_histories h WHERE h.jobid = j.id) AS attempts
-    FROM v JOIN queue_jobs j ON j.id = v.id WHERE j.statusid IN (4, 6) AND j.active
+    FROM v JOIN queue_jobs j ON j.id = ANY (ARRAY[v.id]) WHERE j.statusid IN (4, 6) AND j.active
     FOR UPDATE OF j
 )
 UPDATE queue_jobs j SET
@@ -19,4 +19,4 @@ UPDATE queue_jobs j SET
     retrycount = 0, crashcount = 0,
     failure = NULL, unknownsince = NULL, cancelrequested = FALSE, progress = NULL, progressnote = NULL,
     modifiedon = clock_timestamp(), rowversionstamp = j.rowversionstamp + 1
-FROM ended e WHERE j.id = e.id
+FROM ended e WHERE j.id = ANY (ARRAY[e.id])
