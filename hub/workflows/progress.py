@@ -56,7 +56,7 @@ def finished(claim: Claim, output: str | None, duration: int) -> Finished | None
     """The end of a step by its claim; None if its metadata do not say of which execution (SQL has changed them)."""
     try:
         about = _ABOUT.decode(claim.metadata or "{}").workflow
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     return Finished(about.id, about.step, output, duration, claim.traceparent)
 
