@@ -65,14 +65,17 @@ class Source:
 
     @classmethod
     def chosen(cls, payload: str | None, file: Path | None, *, lines: bool) -> Source:
-        """By the command line. Raises BadParameter for two sources, or lines from an argument."""
+        """By the command line. Raises BadParameter for two sources, lines from an argument, or a closed input."""
         if file is not None and payload is not None:
             raise typer.BadParameter("give the payload, or a file, not both", param_hint="PAYLOAD and --file")
         if lines and payload not in (None, "-"):
             raise typer.BadParameter("reads a file (--file) or standard input (-)", param_hint="--lines")
         if file == Path("-"):
             file, payload = None, "-"
-        return cls(payload, file, piped=payload == "-" or (lines and file is None))
+        piped = payload == "-" or (lines and file is None)
+        if piped and sys.stdin is None:  # as Python has it when the caller closed it: `<&-`, some supervisors
+            raise typer.BadParameter("standard input is closed", param_hint="PAYLOAD")
+        return cls(payload, file, piped=piped)
 
     def whole(self) -> bytes | None:
         """All of it as one payload; None when none was given."""
