@@ -20,7 +20,7 @@ from hub.api.payloads import convert, read_json
 from hub.api.services import ApiServices
 from hub.api.shapes import JobAccepted
 from hub.api.shapes_of_hub import AdapterList
-from hub.config.outlets import outlets
+from hub.config.outlets import protocol_of
 from hub.errors import PayloadInvalid, Permanent
 from hub.handlers.outgoing import Options, publication
 from hub.telemetry import get_logger
@@ -69,9 +69,7 @@ class Adapters:
         """
         services = self._services
         name = request.match_info["adapter"]
-        protocol = outlets(services.configuration).get(name)
-        if protocol is None:
-            raise HttpFault(404, "not-found", f"there is no adapter or destination {name[:255]!r} that sends")
+        protocol = protocol_of(services.configuration, name)
         asked = convert(await read_json(request, services.configuration.http), PublishRequest)
         await services.intake.admit(request.content_length or 0)
         options: Options = {} if asked.key is None else {"key": asked.key}

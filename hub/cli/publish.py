@@ -45,10 +45,12 @@ async def publish(
     """
     from hub.cli.intake import Source, enqueue_one
     from hub.cli.lines import enqueue_lines
-    from hub.cli.publication import Publication, protocol_of
+    from hub.cli.publication import Publication
+    from hub.cli.session import configured
+    from hub.config.outlets import protocol_of
 
     headers = dict(values.named(each) for each in header or ())
-    template = Publication(adapter, protocol_of(config, adapter), topic, key, headers, text)
+    template = Publication(adapter, protocol_of(configured(config), adapter), topic, key, headers, text)
     source = Source.chosen(payload, file, lines=lines)
     if lines:
         await enqueue_lines(config, template, source, strict=strict, as_json=as_json)

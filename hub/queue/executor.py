@@ -74,6 +74,10 @@ class Executor:
                 break
             attempt.renew_run()
         else:
+            _log.warning(
+                "job %s: %s has met a conflict %d times in a row; it goes back to the queue with all its attempts",
+                *(attempt.claim.id, attempt.claim.handler, _RERUNS),
+            )
             self.settle(attempt, Returned(), entry)
         return attempt.final
 

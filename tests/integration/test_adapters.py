@@ -116,6 +116,16 @@ async def test_what_cannot_be_published_is_refused(
         assert (await harness.hub.records.jobs())[0] == []
 
 
+async def test_who_cannot_publish_is_told_why() -> None:
+    async with hub() as (_, _, session):
+        said = []
+        for adapter in ("off", "epr"):
+            async with session.post(f"/api/publish/{adapter}", json={"topic": "t"}) as answer:
+                said.append((await answer.json())["detail"])
+    assert said[0] == "the adapter 'off' is switched off: adapters.off.enabled is false"
+    assert said[1] == "there is no adapter or destination 'epr' that sends; did you mean \"erp\"?"
+
+
 async def test_configuration_and_routes_are_shown_without_secrets(sqlite_url: str) -> None:
     document = {
         **SECTIONS,

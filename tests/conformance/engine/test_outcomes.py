@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from hub import Job, handler
-from hub.errors import Cancel, Permanent, Retry, Snooze
+from hub.errors import Cancel, Permanent, Retry, Snooze, TransactionConflict
 from tests.conformance.engine.rig import RigMaker
 from tests.conformance.engine.types import Order
 
@@ -304,3 +304,22 @@ async def test_a_savepoint_undoes_a_part(rig: RigMaker) -> None:
         await r.sql(EFFECTS)
         assert (await r.until(await r.enqueue("careful")))["statusid"] == 3
         assert [row["msg"] for row in await r.sql("SELECT msg FROM effects ORDER BY msg")] == ["also kept", "kept"]
+
+
+async def test_a_job_that_meets_conflict_upon_conflict_goes_back_and_says_so(
+    rig: RigMaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    runs = 0
+
+    @handler("unlucky", max_retries=0)
+    async def unlucky() -> str:
+        nonlocal runs
+        runs += 1
+        if runs <= 4:
+            raise TransactionConflict("serialization failure")
+        return "at last"
+
+    async with rig(unlucky, poll_interval=0.1) as r:
+        row = await r.until(await r.enqueue("unlucky"))
+    assert (row["statusid"], row["result"], row["retrycount"]) == (3, '"at last"', 0)
+    assert "unlucky has met a conflict 3 times in a row" in caplog.text
