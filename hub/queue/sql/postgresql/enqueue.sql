@@ -2,7 +2,8 @@
 --   parentjobid, typeid, method, protocol, direction, metadata, contenttype, payloadencoding, timeout, traceparent,
 --   createdby, statusid, lasterror, failure
 -- Insert a batch in the order given. Answers the ids that are new, and 'notified' rows that only wake the workers of
--- each queue once ("hub_jobs" also has them look what is due, "hub_ready" says that nothing has a time); a dedupe key that is there already inserts nothing (known.sql finds its row).
+-- each queue once ("hub_jobs" also has them look what is due, "hub_ready" says that nothing has a time); a dedupe key
+-- that is there already inserts nothing (known.sql finds its row).
 WITH fresh AS (
     INSERT INTO queue_jobs (id, handler, payload, queue, priority, maxretries, scheduledat, orderingkey, source, dedupekey,
         parentjobid, typeid, method, protocol, direction, metadata, contenttype, payloadencoding, timeout, traceparent,
