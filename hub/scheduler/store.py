@@ -66,8 +66,9 @@ class ScheduleStore:
 
     async def due(self, now: datetime, limit: int, *, asking: bool = False) -> list[Row]:
         """Rows whose time has come, the longest due first: those without a condition, or (`asking`) those with one."""
+        # By who is about to write them (SQLite): the pages are read once then, and the writer still has those of before.
         statement = self._load("due_asking" if asking else "due")
-        return [read(record) for record in await self._database.read(statement, now=now, limit=limit)]
+        return [read(record) for record in await self._database.run(statement, now=now, limit=limit)]
 
     async def next(self, now: datetime) -> datetime | None:
         """When the next row is due, those with a condition that are due already left out."""
