@@ -7,7 +7,8 @@ caller said about the resource stands in their metadata.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from hub.api.endpoint import Body, Endpoint, Parameter
 from hub.api.fields import Int32, Key, Retries, Zoned
 from hub.api.parameters import PAGE, names
 from hub.api.payloads import convert, due, encoded, read_json
-from hub.api.query import Query, identifier, invalid, no_job
+from hub.api.query import LIMIT_MOST, Query, identifier, invalid, no_job
 from hub.api.services import ApiServices
 from hub.api.shapes import JobAccepted, ResourceJob, ResourceJobPage, ResourceWord
 from hub.api.views import job_view
@@ -43,6 +44,8 @@ _WORDS = {
 }
 _NAMES = ("user_id", "resource_type", "resource_id", "workspace_id")
 _TAG = "resource jobs"
+# Pages that a request reads at most where the handler of a resource type has jobs of others; `next` goes on then.
+_ROUNDS = 50
 _QUERY = (
     Parameter("resource_type", Key, "Only jobs of this type."),
     Parameter("status", ResourceWord, "Only jobs in this state."),
@@ -110,21 +113,38 @@ class ResourceJobs:
         handlers = _handlers(self._services.configuration, kind)
         statuses = _statuses(query.text("status"))
         limit, cursor, since = query.limit(), query.cursor(), query.instant("since")
+        found: list[dict[str, Any]] = []
+        # One more than is shown says whether there are more; those of others are passed over.
+        size = limit + 1
+        for _ in range(_ROUNDS):
+            rows, cursor = await self._newest(handlers, statuses, since, cursor, size)
+            found += [row for row in rows if _is_of(row, kind)]
+            if cursor is None or len(found) > limit:
+                break
+            size = min(2 * size, LIMIT_MOST)
+        following = found[limit - 1]["id"] if len(found) > limit else cursor
+        return json_answer({"data": [_view(row, caller) for row in found[:limit]], "next": following})
+
+    async def _newest(
+        self,
+        handlers: Sequence[str],
+        statuses: Sequence[Status | None],
+        since: datetime | None,
+        cursor: str | None,
+        size: int,
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """The `size` newest rows of these handlers in these states, and where to go on (None: there are no more)."""
         pages = await asyncio.gather(
             *(
-                self._services.records.jobs(status=status, handler=handler, since=since, cursor=cursor, limit=limit)
+                self._services.records.jobs(status=status, handler=handler, since=since, cursor=cursor, limit=size)
                 for handler in handlers
                 for status in statuses
             )
         )
         # Each list is in the order of ids, so that their merge is too, and one cursor serves them all.
-        merged = sorted(
-            (record for page, _ in pages for record in page), key=lambda record: str(record["id"]), reverse=True
-        )
-        shown = merged[:limit]
-        more = len(merged) > limit or any(following is not None for _, following in pages)
-        data = [_view(record, caller) for record in shown if _is_of(record, kind)]
-        return json_answer({"data": data, "next": shown[-1]["id"] if shown and more else None})
+        merged = sorted((row for page, _ in pages for row in page), key=lambda row: str(row["id"]), reverse=True)
+        more = len(merged) > size or any(following is not None for _, following in pages)
+        return merged[:size], str(merged[:size][-1]["id"]) if merged and more else None
 
 
 def _job(asked: ResourceJobRequest, configuration: Configuration, id: str, caller: Caller) -> NewJob:

@@ -66,7 +66,7 @@ class ScheduleStore:
 
     async def due(self, now: datetime, limit: int, *, asking: bool = False) -> list[Row]:
         """Rows whose time has come, the longest due first: those without a condition, or (`asking`) those with one."""
-        # By who is about to write them (SQLite): the pages are read once then, and the writer still has those of before.
+        # On SQLite the writer: it is about to write these pages, and remembers those of before.
         statement = self._load("due_asking" if asking else "due")
         return [read(record) for record in await self._database.run(statement, now=now, limit=limit)]
 

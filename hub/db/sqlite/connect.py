@@ -18,9 +18,9 @@ MINIMUM = (3, 38, 0)
 
 _BUSY_SECONDS = 5.0
 _JOURNAL_LIMIT = 64 * 1024 * 1024
-# KiB of pages that the writer remembers, 2,000 unless told. Nobody else writes, as a rule, so that they stay true, whereas
-# a reader forgets all of its own at each commit. 100,000 schedules, 100 due a tick that lie apart: 1.60 x of what each
-# costs among 100 became 1.47 x, together with asking the writer which are due (benchmarks/rows/schedules.py).
+# KiB of pages that the writer remembers, 2,000 unless told. Nobody else writes, as a rule, so that they stay true; a
+# reader forgets all of its own at each commit. Of 100,000 schedules, 100 due a tick that lie apart: each cost 1.60 x of
+# what it does among 100, and 1.47 x with this and the writer asked which are due (benchmarks/rows/schedules.py).
 _WRITER_CACHE = 16 * 1024
 _STATEMENTS = 512
 

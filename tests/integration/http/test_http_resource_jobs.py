@@ -77,6 +77,24 @@ async def test_types_that_share_a_handler_are_told_apart(serve_one: Serve) -> No
         assert [one["resource_type"] for one in found] == ["other_client"]
 
 
+async def test_a_page_is_full_however_many_jobs_of_others_lie_between(serve: Serve) -> None:
+    async with serve(work=False) as hub:
+        made = []
+        for number in range(3):
+            body = {"user_id": "u", "resource_type": "client_agent", "resource_id": str(number)}
+            made.append((await hub.post("/api/jobs/create", body)).json()["job_id"])
+            others = [hub.post("/api/queue", {"handler": "agents.client"}) for _ in range(5)]
+            await asyncio.gather(*others)
+        pages: list[list[str]] = []
+        cursor: dict[str, str] = {}
+        while not pages or cursor:
+            asked = {"resource_type": "client_agent", "limit": "2", **cursor}
+            page = (await hub.get("/api/jobs", params=asked)).json()
+            pages.append([one["job_id"] for one in page["data"]])
+            cursor = {"cursor": page["next"]} if page["next"] else {}
+        assert pages == [[made[2], made[1]], [made[0]]]
+
+
 async def test_the_types_own_settings_hold_unless_the_request_says_otherwise(serve_one: Serve) -> None:
     async with serve_one(work=False) as hub:
         body = {
