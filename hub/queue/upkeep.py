@@ -6,18 +6,17 @@ whatever else happened, the job is found. An idle hub sends a few tiny statement
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from hub.clock import Clock, backoff
-from hub.errors import DatabaseUnavailable, HubError
+from hub.clock import Clock
+from hub.errors import DatabaseUnavailable
 from hub.queue.attempt import Held, Stop
 from hub.queue.store import Store
 from hub.queue.worker import WorkerPool
-from hub.service import end
+from hub.watch import Watch
 
 _log = logging.getLogger("hub.queue")
 
@@ -32,7 +31,7 @@ class UpkeepSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Upkeep:
-    """start, stop; `hurry` looks at once."""
+    """start, stop; `hurry`: something may have become due or been given a time, so look at once."""
 
     def __init__(self, store: Store, pool: WorkerPool, held: Held, clock: Clock, settings: UpkeepSettings) -> None:
         self._store = store
@@ -40,21 +39,20 @@ class Upkeep:
         self._held = held
         self._clock = clock
         self._settings = settings
-        self._hurried = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._watch = Watch("upkeep", self._turn, clock, trouble="upkeep pauses", longest=settings.poll_interval)
         self._rescued_at = float("-inf")
         self._swept_at = clock.monotonic()
         self._sweep_from = ""
         self._waited_from = ""
         self._next_due: float | None = None
-        self.failing: str | None = None
+        self.start = self._watch.start
+        self.stop = self._watch.stop
+        self.hurry = self._watch.hurry
 
-    def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._run(), name="upkeep")]
-
-    async def stop(self) -> None:
-        tasks, self._tasks = self._tasks, []
-        await asyncio.gather(*map(end, tasks))
+    @property
+    def failing(self) -> str | None:
+        """Why what is due is not found; None when it is."""
+        return self._watch.failing
 
     def heard_job(self, queue: str) -> None:
         """A notification that `queue` has something, now or later; '' also stands for what may have been missed."""
@@ -73,31 +71,15 @@ class Upkeep:
         if attempt is not None:
             attempt.halt(Stop.CANCEL)
 
-    def hurry(self) -> None:
-        """Something may have become due or been given a time: look again at once."""
-        self._hurried.set()
-
-    async def _run(self) -> None:
-        failures = 0
-        while True:
-            try:
-                await self._look()
-            except Exception as error:  # a bug must not end the upkeep; it is in the log, and in `failing`
-                failures += 1
-                if not isinstance(error, HubError):
-                    _log.exception("upkeep failed")
-                elif failures == 1:
-                    _log.warning("upkeep pauses: %s", error)
-                self.failing = str(error) or type(error).__name__
-                self._pool.away = self._pool.away or isinstance(error, DatabaseUnavailable)
-                await asyncio.sleep(
-                    backoff(0.1, failures, self._settings.poll_interval) * (0.5 + self._clock.random() / 2)
-                )
-                continue
-            if failures or self._pool.away:
-                self._pool.wake_all()
-            failures, self.failing = 0, None
-            await self._wait()
+    async def _turn(self) -> float:
+        try:
+            await self._look()
+        except DatabaseUnavailable:
+            self._pool.away = True
+            raise
+        if self.failing is not None or self._pool.away:
+            self._pool.wake_all()
+        return self._pause()
 
     async def _look(self) -> None:
         now = self._clock.monotonic()
@@ -113,18 +95,10 @@ class Upkeep:
         self._pool.wake(woken)
         self._next_due = await self._store.seconds_until_due()
 
-    async def _wait(self) -> None:
-        """Until the next poll, the next due time, or a hurry."""
-        pause = self._settings.poll_interval
-        if self._next_due is not None:
-            pause = min(pause, max(0.0, self._next_due))
-        pause = min(pause, max(0.05, self._settings.rescue_interval))
-        try:
-            async with asyncio.timeout(pause):
-                await self._hurried.wait()
-        except TimeoutError:
-            pass
-        self._hurried.clear()
+    def _pause(self) -> float:
+        """Until the next poll, or the next due time."""
+        pause = min(self._settings.poll_interval, max(0.05, self._settings.rescue_interval))
+        return pause if self._next_due is None else min(pause, max(0.0, self._next_due))
 
     async def _until_done(self, step: Callable[[], Awaitable[set[str]]]) -> set[str]:
         woken: set[str] = set()

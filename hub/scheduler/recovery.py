@@ -6,14 +6,14 @@ when it was looked at, so that any number of instances may look.
 
 from __future__ import annotations
 
-import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from hub.clock import Clock, backoff
+from hub.clock import Clock
 from hub.errors import HubError
 from hub.handlers.registry import Registry
 from hub.ports import Database
@@ -21,8 +21,8 @@ from hub.queue.store import Store
 from hub.scheduler.runs import Look, Runs, key_of
 from hub.scheduler.task_handlers import TaskEntries, handlers
 from hub.scheduler.tasks import METHOD, Interval
-from hub.service import end
 from hub.telemetry import get_logger
+from hub.watch import Watch
 
 _log = get_logger("hub.recovery")
 
@@ -70,35 +70,38 @@ class Recovery:
         self._settings = settings
         self._suspects: dict[str, float] = {}
         self._seen: dict[str, str] = {}
-        self._told = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._watch = Watch("recovery", self._turn, clock, trouble="runs are not recovered")
         self._checked: datetime | None = None
-        self._due = float("-inf")
+        self._due = -math.inf
+        self._startup = True
         self._incomplete = 0
-        self.failing: str | None = None
 
     def start(self) -> None:
         """Begin with a check. The database is started already."""
-        if self._settings.enabled and self._task is None:
-            self._due = float("-inf")
-            self._task = asyncio.get_running_loop().create_task(self._run(), name="recovery")
+        if self._settings.enabled and not self._watch.running:
+            self._due, self._startup = -math.inf, True
+            self._watch.start()
 
     async def stop(self) -> None:
         """Tolerates never-started and twice."""
-        task, self._task = self._task, None
-        if task is not None:
-            await end(task)
+        await self._watch.stop()
 
     def suspect(self, schedule: str) -> None:
         """An attempt at a task of its run has ended badly, or the run has ended: look once that is written."""
+        if not self._suspects:  # else it looks soon
+            self._watch.hurry()
         self._suspects[schedule] = _SOONEST
-        self._told.set()
+
+    @property
+    def failing(self) -> str | None:
+        """Why runs are not recovered; None when they are."""
+        return self._watch.failing
 
     def state(self) -> dict[str, Any]:
         """What this process knows of recovery, for /health and `hub status`."""
         return {
             "enabled": self._settings.enabled,
-            "running": self._task is not None and not self._task.done(),
+            "running": self._watch.running,
             "incomplete": self._incomplete,
             "recovered": self._runs.recovered,
             "failed": self._runs.failed,
@@ -159,33 +162,10 @@ class Recovery:
             self._seen = {interval.job_id: interval.interval_id}
             _log.info(f"All tasks completed for interval {interval.interval_id}")
 
-    async def _run(self) -> None:
-        failures, startup = 0, True
-        while True:
-            self._told.clear()
-            try:
-                if self._clock.monotonic() >= self._due:
-                    await self.check(startup=startup)
-                    startup = False
-                    self._due = self._clock.monotonic() + self._settings.check_interval
-                await self._ask_suspects()
-                failures, self.failing = 0, None
-            except Exception as error:  # a bug must not end the watch; it is in the log, and in `failing`
-                failures += 1
-                self.failing = f"runs are not recovered: {str(error) or type(error).__name__}"
-                if not isinstance(error, HubError):
-                    _log.exception("a look at the runs of tasks failed")
-                await asyncio.sleep(backoff(0.1, failures, 5.0) * (0.5 + self._clock.random() / 2))
-                continue
-            await self._wait()
-
-    async def _wait(self) -> None:
-        pause = max(0.0, self._due - self._clock.monotonic())
-        if self._suspects:
-            await asyncio.sleep(min(pause, *self._suspects.values()))
-            return
-        try:
-            async with asyncio.timeout(pause):
-                await self._told.wait()
-        except TimeoutError:
-            pass
+    async def _turn(self) -> float:
+        if self._clock.monotonic() >= self._due:
+            await self.check(startup=self._startup)
+            self._startup = False
+            self._due = self._clock.monotonic() + self._settings.check_interval
+        await self._ask_suspects()
+        return min(max(0.0, self._due - self._clock.monotonic()), *self._suspects.values(), math.inf)

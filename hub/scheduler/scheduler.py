@@ -6,7 +6,6 @@ was stopped or killed anywhere leaves nothing to be put right.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -14,16 +13,15 @@ from datetime import datetime
 
 import msgspec
 
-from hub.clock import Clock, backoff
+from hub.clock import Clock
 from hub.db.probe import Probe
-from hub.errors import HubError, Rejected
 from hub.ports import Database
 from hub.scheduler.conditions import Conditions
 from hub.scheduler.control import Control
 from hub.scheduler.materialize import Materializer, TickSettings
 from hub.scheduler.schedules import Schedule, Schedules
 from hub.scheduler.store import ScheduleStore
-from hub.service import end
+from hub.watch import Watch
 
 _log = logging.getLogger("hub.scheduler")
 
@@ -61,33 +59,29 @@ class Scheduler:
         self._now = now or self._store.now
         self._materializer = Materializer(self._store, clock, woken, settings.tick)
         self._conditions = Conditions(self._store, self._materializer, probe, self.changed)
-        self._hurried = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._watch = Watch("scheduler", self._look, clock, trouble="schedules do not fire")
         self._next: datetime | None = None
-        self.failing: str | None = None
 
     async def start(self, schedules: Mapping[str, Schedule] | None = None) -> None:
         """Bring the table in step with the configuration's `schedules` (None: leave it), and begin.
 
         The database is started already. Raises DatabaseUnavailable.
         """
-        if not self._settings.run or self._task is not None:
+        if not self._settings.run or self._watch.running:
             return
         if schedules is not None:
             await self.follow(schedules)
         await self._database.listen(CHANNEL, lambda _: self.changed())
-        self._task = asyncio.create_task(self._run(), name="scheduler")
+        self._watch.start()
 
     async def stop(self) -> None:
         """Fires under way are written or not, whole; tolerates never-started and twice."""
-        task, self._task = self._task, None
-        if task is not None:
-            await end(task)
+        await self._watch.stop()
         await self._conditions.stop()
 
     def changed(self) -> None:
         """Rows of `jobs` may have been written: look at once."""
-        self._hurried.set()
+        self._watch.hurry()
 
     async def follow(self, schedules: Mapping[str, Schedule]) -> None:
         """Bring the rows that the configuration owns in step with it; those it has no more are disabled."""
@@ -104,10 +98,15 @@ class Scheduler:
         """
         return await self._control.upcoming(job_id, count, await self._now())
 
+    @property
+    def failing(self) -> str | None:
+        """Why schedules do not fire; None when they do."""
+        return self._watch.failing
+
     def state(self) -> dict[str, object]:
         """What this process does about schedules, for /health and `hub status`."""
         return {
-            "running": self._task is not None and not self._task.done(),
+            "running": self._watch.running,
             "next": self._next.isoformat() if self._next is not None else None,
             "fired": self._materializer.fired,
             "failing": self.failing,
@@ -133,31 +132,6 @@ class Scheduler:
         """Wait for the conditions that are being asked."""
         await self._conditions.settled()
 
-    async def _run(self) -> None:
-        failures = 0
-        while True:
-            began = self._clock.monotonic()
-            self._hurried.clear()
-            try:
-                pause = await self.tick() - (self._clock.monotonic() - began)
-                failures, self.failing = 0, None
-            except Exception as error:  # a bug must not end all schedules; it is in the log, and in `failing`
-                failures += 1
-                self.failing = f"schedules do not fire: {str(error) or type(error).__name__}"
-                if not isinstance(error, HubError) or isinstance(error, Rejected):
-                    _log.exception("a tick of the scheduler failed")
-                elif failures == 1:
-                    _log.warning("schedules pause: %s", error)
-                await asyncio.sleep(backoff(0.1, failures, 5.0) * (0.5 + self._clock.random() / 2))
-                continue
-            await self._wait(pause)
-
-    async def _wait(self, pause: float) -> None:
-        if pause <= 0:
-            await asyncio.sleep(0)
-            return
-        try:
-            async with asyncio.timeout(pause):
-                await self._hurried.wait()
-        except TimeoutError:
-            pass
+    async def _look(self) -> float:
+        began = self._clock.monotonic()
+        return await self.tick() - (self._clock.monotonic() - began)

@@ -6,17 +6,16 @@ its end is written; one that failed elsewhere, or whose process died, within an 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from hub.clock import Clock, backoff
-from hub.errors import HubError, NotFound, TransactionConflict
+from hub.clock import Clock
+from hub.errors import NotFound, TransactionConflict
 from hub.model import Status
 from hub.ports import Database
-from hub.service import end
 from hub.telemetry import Metrics, get_logger
+from hub.watch import Watch
 from hub.workflows import graph, rows
 from hub.workflows.control import STATUSES, Workflows
 from hub.workflows.progress import read_progress
@@ -52,55 +51,32 @@ class Monitor:
         self._clock = clock
         self._settings = settings or MonitorSettings()
         self._suspects: dict[str, float] = {}
-        self._told = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._watch = Watch("workflows", self._turn, clock, trouble="workflows are not watched")
         self._counts: Mapping[str, float] = dict.fromkeys(STATUSES, 0.0)
         self._swept = self._counted = float("-inf")
-        self.failing: str | None = None
         metrics.watch("hub_workflows", "Workflows by status, as last counted", "status", lambda: self._counts)
 
     def start(self) -> None:
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run(), name="workflows")
+        self._watch.start()
 
     async def stop(self) -> None:
         """Tolerates never-started and twice."""
-        task, self._task = self._task, None
-        if task is not None:
-            await end(task)
+        await self._watch.stop()
 
     def suspect(self, job_id: str) -> None:
         """An attempt at this step has failed: when its end is written, see what it is."""
+        if not self._suspects:  # else it looks soon
+            self._watch.hurry()
         self._suspects[job_id] = _SOONEST
-        self._told.set()
 
-    async def _run(self) -> None:
-        failures = 0
-        while True:
-            self._told.clear()
-            try:
-                await self.look()
-                failures, self.failing = 0, None
-            except Exception as error:  # a bug must not end the watch; it is in the log, and in `failing`
-                failures += 1
-                self.failing = f"workflows are not watched: {str(error) or type(error).__name__}"
-                if not isinstance(error, HubError):
-                    _log.exception("a look at the workflows failed")
-                await asyncio.sleep(backoff(0.1, failures, 5.0) * (0.5 + self._clock.random() / 2))
-                continue
-            await self._wait()
+    @property
+    def failing(self) -> str | None:
+        """Why workflows are not watched; None when they are."""
+        return self._watch.failing
 
-    async def _wait(self) -> None:
-        """Until the next look. Who suspects a step has not written its end yet: a moment, then longer ones."""
-        pause = min([self._settings.interval, *self._suspects.values()])
-        if self._suspects:
-            await asyncio.sleep(pause)
-            return
-        try:
-            async with asyncio.timeout(pause):
-                await self._told.wait()
-        except TimeoutError:
-            pass
+    async def _turn(self) -> float:
+        await self.look()
+        return min([self._settings.interval, *self._suspects.values()])
 
     async def look(self) -> None:
         """Everything that is due."""
