@@ -1,7 +1,8 @@
 """Jobs that a worker died with: run one at a time, so that the one that kills takes no neighbour along.
 
-Invariant: at most one of them runs in this process. One that its next crash would make a dead letter is held by nobody
-but who runs it: when it begins, every other like it has been given back, so that none is failed for what it does.
+Invariant: at most one of them runs in this process, and by then what follows it in its ordering key has been given
+back. One that its next crash would make a dead letter is held by nobody but who runs it: when it begins, every other
+like it has been given back too, so that none is failed for what it does.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _MOST = 50
 
 
 class Suspects:
-    """`run` runs the jobs of a run in order; `claimed` returns once no claim is under way, and `ended` is called when
+    """`run` runs jobs in order; `claimed` returns once no claim is under way, and `ended` is called when
     none of the suspects runs. `preparing`: nothing is to be claimed at this moment."""
 
     def __init__(
@@ -59,14 +60,18 @@ class Suspects:
 
     def add(self, lane: Lane, run: Run) -> None:
         """These were claimed, and one of them at least was there when a worker died."""
-        if not any(self._at_its_last(attempt) for attempt in run):
-            kept = run if len(self._waiting) < _MOST else []
+        if self._at_its_last(run[0]):
+            room = not self._waiting and self._task is None
         else:
-            kept = run[:1] if not self._waiting and self._task is None else []
-        if kept:
-            self._waiting.append((lane, kept))
-        for attempt in run[len(kept) :]:
-            self._executor.postpone(attempt, 1.0 + self._clock.random())
+            room = len(self._waiting) < _MOST
+        if not room:
+            for attempt in run:
+                self._executor.postpone(attempt, 1.0 + self._clock.random())
+            return
+        # What is behind it cannot begin before it ends, and must not count a crash for each job before its own.
+        self._waiting.append((lane, run[:1]))
+        for attempt in run[1:]:
+            self._executor.give_back(attempt)
 
     def start(self) -> None:
         """Run what waits, if none runs."""
@@ -85,12 +90,13 @@ class Suspects:
                 lane, run = self._waiting.popleft()
                 if self._at_its_last(run[0]):
                     await self._prepare()
+                else:
+                    await self._settler.drain()
                 if self._closed():  # while it was prepared
                     self._waiting.appendleft((lane, run))
                     self.give_back()
                     break
                 await self._run(lane, run)
-                await self._settler.drain()
         finally:
             self._task = None
             self._ended()

@@ -33,6 +33,8 @@ TASKS = ("one", "two", "three", "four", "five")
 PLACES = tuple(Place) if wanted_jobs(0) else None
 """The long form kills at all of them in each task, the short one at one of two in turns: a life of a hub takes
 seconds."""
+CRASHES = 2 if PLACES is None else 1000
+"""What a job may survive: the default where each task is killed once, out of reach where it is at every place."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
@@ -64,11 +66,11 @@ class Run:
         self._environ = {**os.environ, "DATABASE_URL": url}
         self._read = 0
         self.file = folder / "configuration.json"
-        self.configure(max_attempts=1000)
+        self.configure(crashes=CRASHES, max_attempts=1000)
         self.database = open_database(url, DatabaseSettings(exclusive=False, application_name="test"))
 
-    def configure(self, **recovery: Any) -> None:
-        jobs = {"enabled": True, "workers": 4, "lease": "500ms", "poll_interval": "100ms", "max_crashes": 1000}
+    def configure(self, *, crashes: int = 1000, **recovery: Any) -> None:
+        jobs = {"enabled": True, "workers": 4, "lease": "500ms", "poll_interval": "100ms", "max_crashes": crashes}
         document = {
             "database": {"url": self.url},
             "jobs": {**jobs, "recovery": {"check_interval": "200ms", **recovery}},

@@ -301,6 +301,31 @@ async def test_a_job_that_has_lost_a_worker_counts_among_those_that_run(rig: Rig
         assert (await r.until("x"))["statusid"] == 3
 
 
+async def test_what_follows_a_job_that_has_lost_a_worker_is_not_held_meanwhile(rig: RigMaker) -> None:
+    """Each worker lost to one of them counted for all that are behind it: the third failed at its first own crash."""
+    begun, gate = asyncio.Event(), asyncio.Event()
+    ran: list[str] = []
+
+    @handler("step")
+    async def step(job: Job) -> None:
+        ran.append(job.id)
+        begun.set()
+        await gate.wait()
+
+    async with rig(step, lease=3.0) as r:
+        await r.sql(
+            "INSERT INTO queue_jobs (id, handler, queue, orderingkey, crashcount) VALUES"
+            " ('a', 'step', 'default', 'k', 1), ('b', 'step', 'default', 'k', 1), ('c', 'step', 'default', 'k', 1)"
+        )
+        r.engine.woken(["default"])
+        await begun.wait()
+        held = await r.sql("SELECT id FROM queue_jobs WHERE statusid = 2")
+        assert [row["id"] for row in held] == ["a"]
+        gate.set()
+        assert (await r.until("c"))["statusid"] == 3
+        assert ran == ["a", "b", "c"]
+
+
 async def test_shutdown_waits_for_what_runs_and_gives_back_the_rest(rig: RigMaker) -> None:
     begun, gate = asyncio.Event(), asyncio.Event()
 
