@@ -59,7 +59,10 @@ class Look(msgspec.Struct, frozen=True):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """A schedule's row: the run that has not ended, if there is one, the last one in any state, and its text."""
+    """A schedule's row: the run that has not ended, if there is one, the last one in any state, and its text.
+
+    `maxretries` None: the schedule leaves them to the handlers of its tasks.
+    """
 
     schedule: str
     text: str | None
@@ -67,6 +70,7 @@ class Held(msgspec.Struct, frozen=True):
     interval: Interval | None
     enabled: bool
     overlap: str
+    maxretries: int | None
 
 
 class Runs:
@@ -154,20 +158,20 @@ class Runs:
                 return Look(None, Finding())
             interval = held.interval
             finding = compare(interval, await self.outcomes(interval), self._clock.now())
-            calls, jobs = await self._consequences(interval, finding)
+            calls, jobs = await self._consequences(held, interval, finding)
             if not finding.changed or await self._save(held, interval, calls):
                 self._woken({job.queue or "" for job in jobs})
                 self.recovered += finding.interrupted and interval.status != FAILED
                 return Look(interval, finding, len(jobs))
         raise TransactionConflict(f"the run of schedule {schedule!r} changes all the time")
 
-    async def _consequences(self, interval: Interval, finding: Finding) -> tuple[list[Call], list[NewJob]]:
+    async def _consequences(self, held: Held, interval: Interval, finding: Finding) -> tuple[list[Call], list[NewJob]]:
         if not finding.interrupted:
             return [], []
         calls = self._recovering(interval)
         if interval.status == FAILED or not finding.lost:
             return calls, []
-        jobs = await self._again(interval, finding.lost)
+        jobs = await self._again(held, interval, finding.lost)
         if jobs:
             calls.append(Call(self._enqueue, [astuple(job) for job in jobs], {"notify": True}))
         return calls, jobs
@@ -205,7 +209,7 @@ class Runs:
             _log.error(f"Recovery failed for job {held.schedule}: {interval.error}")
         return True
 
-    async def _again(self, interval: Interval, lost: Sequence[TaskProgress]) -> list[NewJob]:
+    async def _again(self, held: Held, interval: Interval, lost: Sequence[TaskProgress]) -> list[NewJob]:
         """Jobs for tasks that have none any more; what cannot be known again fails."""
         rows = await self._database.read(self._load("run_source"), id=interval.job_id)
         try:
@@ -220,7 +224,7 @@ class Runs:
                 interval.end(task, FAILED, self._clock.now(), error="its job is gone, and so is the payload")
                 continue
             row = rows[0]
-            origin = Origin(row["id"], row["queue"], row["priority"], row["maxretries"], row["timeout"], metadata)
+            origin = Origin(row["id"], row["queue"], row["priority"], held.maxretries, row["timeout"], metadata)
             jobs.append(job_of(origin, known[task.task_id], task.task_id, interval))
         return jobs
 
@@ -293,7 +297,15 @@ def _held(rows: Sequence[Row]) -> Held | None:
     text = row["interval_progress"]
     last = read_interval(text)
     goes_on = last is not None and last.open and last.interval_id == row["current_interval_id"]
-    return Held(row["id"], text, last, last if goes_on else None, bool(row["enable_recovery"]), row["overlap"])
+    return Held(
+        row["id"],
+        text,
+        last,
+        last if goes_on else None,
+        bool(row["enable_recovery"]),
+        row["overlap"],
+        row["maxretries"],
+    )
 
 
 def _saved(held: Held, interval: Interval) -> dict[str, Any]:

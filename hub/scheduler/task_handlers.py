@@ -39,39 +39,38 @@ def handlers(runs: Runs, clock: Clock, *, enabled: bool) -> list[Callable[..., A
     @handler(HANDLER, timeout=60)
     async def tasks(payload: TaskList, job: Job) -> dict[str, Any]:
         """Run the payload's tasks one after another, each as a job; one that fails does not stop those behind it."""
-        held = await _tracked(runs, job) if enabled else None
-        if held is None:
-            return _plain(payload, job, clock)
+        held = await _schedule(runs, job)
+        if held is None or not (enabled and held.enabled):
+            return _plain(payload, job, held, clock)
         scope = job._attempt.transaction
         held = await runs.hold(scope, held.schedule)
         if held is None:
-            return _plain(payload, job, clock)
+            return _plain(payload, job, None, clock)
         if held.interval is not None and await _goes_on(runs, scope, held.interval, clock):
             if held.overlap == "queue":
                 raise Snooze(_TURN)
             return {"interval_id": held.interval.interval_id, "joined": True}
         interval = new_interval(clock.new_id(), job.id, payload.tasks, clock.now())
         for task, planned in zip(payload.tasks, interval.tasks, strict=True):
-            job.insert(job_of(_origin(job), task, planned.task_id, interval))
+            job.insert(job_of(_origin(job, held), task, planned.task_id, interval))
         await runs.write(scope, held, interval)
         return {"interval_id": interval.interval_id, "tasks": len(interval.tasks)}
 
     return [tasks]
 
 
-async def _tracked(runs: Runs, job: Job) -> Held | None:
-    """The schedule's row, if its runs are to be kept."""
+async def _schedule(runs: Runs, job: Job) -> Held | None:
+    """The row of the schedule that fired, if there is one and it can be read."""
     schedule = job.metadata.get("scheduled_job_id")
     if not isinstance(schedule, str):
         return None
     try:
-        held = await runs.read(schedule)
+        return await runs.read(schedule)
     except (DatabaseUnavailable, TransactionConflict):
         raise
     except Exception as error:  # whatever keeps the run from being kept must not keep the tasks from running
         _log.error(f"Recovery failed for job {schedule}, running its tasks without it: {error}")
         return None
-    return held if held is not None and held.enabled else None
 
 
 async def _goes_on(runs: Runs, scope: JobScope, interval: Interval, clock: Clock) -> bool:
@@ -81,17 +80,19 @@ async def _goes_on(runs: Runs, scope: JobScope, interval: Interval, clock: Clock
     return interval.open and any(task.open and task.task_id in outcomes for task in interval.tasks)
 
 
-def _plain(payload: TaskList, job: Job, clock: Clock) -> dict[str, Any]:
+def _plain(payload: TaskList, job: Job, held: Held | None, clock: Clock) -> dict[str, Any]:
     """Without recovery: the jobs alone, and nobody keeps what has become of them."""
     group = clock.new_id()
     for number, task in enumerate(payload.tasks, start=1):
-        job.insert(job_of(_origin(job), task, f"{group}:{number}", None))
+        job.insert(job_of(_origin(job, held), task, f"{group}:{number}", None))
     return {"tasks": len(payload.tasks)}
 
 
-def _origin(job: Job) -> Origin:
+def _origin(job: Job, held: Held | None) -> Origin:
     claim = job._claim
-    return Origin(job.id, claim.queue, claim.priority, claim.maxretries, claim.timeout, job.metadata)
+    # The claim has filled in what `system.tasks` would be given; what the schedule left open is the tasks' own.
+    maxretries = claim.maxretries if held is None else held.maxretries
+    return Origin(job.id, claim.queue, claim.priority, maxretries, claim.timeout, job.metadata)
 
 
 class TaskEntries:

@@ -145,6 +145,23 @@ async def test_without_recovery_the_tasks_run_plainly(rig: RigMaker, switch: str
         assert (row["current_interval_id"], row["interval_progress"]) == (None, None)
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize(("of_schedule", "tried"), [(None, 0), (1, 1)])
+async def test_tasks_keep_their_handlers_own_retries_where_the_schedule_names_none(
+    rig: RigMaker, of_schedule: int | None, tried: int, enabled: bool
+) -> None:
+    @handler("once", max_retries=0)
+    async def once() -> None:
+        raise Permanent("no")
+
+    async with rig(handlers=[once], recovery={"enabled": enabled}) as r:
+        await r.schedule("job", [task("a", "once")], maxretries=of_schedule)
+        await r.settled(await r.fire("job"))
+        await nothing_waits(r)
+        (row,) = await r.sql("SELECT maxretries FROM queue_jobs WHERE handler = 'once'")
+        assert row["maxretries"] == tried
+
+
 async def test_where_recovery_fails_the_tasks_run_plainly(rig: RigMaker, caplog: pytest.LogCaptureFixture) -> None:
     steps = Steps()
     async with rig(handlers=steps.handlers) as r:
