@@ -26,6 +26,8 @@ _FALSE = frozenset(("", "0", "f", "false", "n", "no", "off"))
 
 def holds(value: Any) -> bool:
     """Whether what the database answered counts as true: NULL, 0 and the words for no do not."""
+    if isinstance(value, bytes):  # BIT on MySQL and MariaDB
+        return any(value)
     return value.strip().lower() not in _FALSE if isinstance(value, str) else bool(value)
 
 

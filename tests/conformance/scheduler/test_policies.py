@@ -129,6 +129,19 @@ async def test_a_condition_decides(condition: str, holds: bool | None, rig: Rig)
         assert row["nextrunat"] == START + timedelta(minutes=2)
 
 
+@pytest.mark.parametrize("bit", [0, 1])
+async def test_a_condition_reads_a_column_of_bits(bit: int, rig: Rig) -> None:
+    """MySQL's booleans, in many applications: the driver answers a byte."""
+    if rig.database.dialect != "mysql":
+        pytest.skip("a type of MySQL and MariaDB")
+    await rig.sql("CREATE TABLE switches (is_on BIT(1))")
+    await rig.sql(f"INSERT INTO switches VALUES (b'{bit}')")
+    await rig.add(intervalseconds=60, condition="SELECT is_on FROM switches")
+    await rig.tick()
+    await rig.tick(minutes=1)
+    assert len(await rig.fires()) == bit
+
+
 async def test_a_condition_that_goes_on_failing_is_told_of_once(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     await rig.add(intervalseconds=60, condition="SELECT a FROM no_such_table")
     await rig.tick()
