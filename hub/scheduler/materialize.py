@@ -58,6 +58,15 @@ class Materializer:
             return None
         return len(rows) == self._settings.batch or written < len(rows)
 
+    async def plan_stopped(self, now: datetime) -> None:
+        """Plan the rows anew whose next time somebody has set to NULL. Reads the table whole: not at each tick."""
+        after = ""
+        while rows := await self._store.stopped(now, after, self._settings.batch):
+            plans = [plan for row in rows if (plan := _planned(row, now)).following is not None]
+            if plans:
+                await self._store.plan(plans, anew=True)
+            after = rows[-1].id
+
     async def _write_plans(self, plans: Sequence[Planned]) -> int:
         written = await self._store.plan(plans)
         for plan in plans:

@@ -61,6 +61,7 @@ class Scheduler:
         self._conditions = Conditions(self._store, self._materializer, probe, self.changed)
         self._watch = Watch("scheduler", self._look, clock, trouble="schedules do not fire")
         self._next: datetime | None = None
+        self._stopped_due = -math.inf
 
     async def start(self, schedules: Mapping[str, Schedule] | None = None) -> None:
         """Bring the table in step with the configuration's `schedules` (None: leave it), and begin.
@@ -115,6 +116,9 @@ class Scheduler:
     async def tick(self) -> float:
         """Plan and fire what there is; the seconds until there is something again, at most the check interval."""
         now = await self._now()
+        if self._clock.monotonic() >= self._stopped_due:
+            await self._materializer.plan_stopped(now)
+            self._stopped_due = self._clock.monotonic() + self._settings.check_interval
         planned = await self._materializer.plan(now)
         fired = await self._materializer.fire(now)
         await self._conditions.look(now)

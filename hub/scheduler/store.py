@@ -70,6 +70,11 @@ class ScheduleStore:
         statement = self._load("due_asking" if asking else "due")
         return [read(record) for record in await self._database.run(statement, now=now, limit=limit)]
 
+    async def stopped(self, now: datetime, after: str, limit: int) -> list[Row]:
+        """A page of the rows, behind the id `after`, whose next time somebody has set to NULL."""
+        rows = await self._database.read(self._load("stopped"), now=now, after=after, limit=limit)
+        return [read(record) for record in rows]
+
     async def next(self, now: datetime) -> datetime | None:
         """When the next row is due, those with a condition that are due already left out."""
         (row,) = await self._database.read(self._load("next"), now=now)

@@ -1,12 +1,13 @@
 """Rows as people write and change them: good, bad and worse."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from hub.errors import NotFound
-from tests.conformance.scheduler.rig import START, Rig, rig_on
+from tests.conformance.scheduler.rig import PATIENCE, START, Rig, rig_on
 
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"cronexpression": "0 8 * * *", "intervalseconds": 60}, "both"),
@@ -149,6 +150,43 @@ async def test_a_time_moved_forward_by_hand_fires_at_once(rig: Rig) -> None:
     await rig.tick()
     assert await rig.times() == ["03-01 12:00"]
     assert await rig.next() == START + timedelta(hours=20)
+
+
+async def test_a_next_time_taken_away_by_hand_is_planned_anew(rig: Rig) -> None:
+    """The schedule stopped without a word; a row made without a next time is given one too."""
+    await rig.add(intervalseconds=600)
+    await rig.add("over", intervalseconds=600, maxexecutions=1)
+    await rig.add("late", intervalseconds=600, endat=START + timedelta(minutes=15))
+    await rig.add("off", intervalseconds=600)
+    await rig.tick()
+    await rig.change("off", enabled=False)
+    await rig.tick(minutes=10)
+    await rig.sql("UPDATE jobs SET lasterror = 'of its run' WHERE id = 'late'")
+    await rig.change(nextrunat=None)
+    await rig.tick(minutes=11)
+    assert await rig.next() is None  # looked for once in a check interval
+    await rig.do_all(rig.another())
+    assert await rig.next() == START + timedelta(minutes=30)
+    assert [await rig.next(each) for each in ("over", "late", "off")] == [None] * 3
+    assert (await rig.row("late"))["lasterror"] == "of its run"
+    await rig.tick(minutes=10)
+    assert await rig.times() == ["03-01 12:10", "03-01 12:30"]
+
+
+async def test_a_next_time_taken_away_is_missed_within_the_check_interval(rig: Rig) -> None:
+    await rig.add(intervalseconds=3600)
+    scheduler = rig.another(real_time=True, check_interval=0.1)
+    await scheduler.start()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            for _ in range(2):
+                await rig.change(nextrunat=None)
+                while True:
+                    if await rig.next() is not None:
+                        break
+                    await asyncio.sleep(0.02)
+    finally:
+        await scheduler.stop()
 
 
 async def test_long_ids(rig: Rig) -> None:
