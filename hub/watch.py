@@ -86,9 +86,6 @@ class Watch:
             _log.warning("%s", self.failing)
 
     async def _wait(self, pause: float) -> None:
-        if pause <= 0:
-            await asyncio.sleep(0)
-            return
         try:
             async with asyncio.timeout(pause):
                 await self._hurried.wait()

@@ -71,11 +71,11 @@ async def test_a_hurry_during_a_look_has_it_look_once_more() -> None:
 async def test_faults_are_told_once_an_outage_and_end_with_a_look_that_succeeds(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    looks = Looks(DatabaseUnavailable("it is away"), DatabaseUnavailable("it is away"), FOR_EVER)
+    looks = Looks(*(DatabaseUnavailable("it is away") for _ in range(3)), FOR_EVER)
     watch = begun(looks)
     await looks.reach(1)
     faults = [watch.failing]
-    await looks.reach(3)
+    await looks.reach(4)
     assert [*faults, watch.failing] == ["nothing is looked at: it is away", None]
     assert [record.getMessage() for record in caplog.records] == ["nothing is looked at: it is away"]
     await watch.stop()
@@ -100,4 +100,5 @@ async def test_it_can_be_stopped_twice_or_never_started_and_started_anew() -> No
         await looks.reach(count)
         await watch.stop()
         await watch.stop()
+        assert "looks" not in [task.get_name() for task in asyncio.all_tasks()]
     assert looks.count == 2
