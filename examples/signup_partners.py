@@ -54,15 +54,17 @@ class Partners:
 
 
 async def ask(url: str, kind: str, key: str, body: dict[str, Any]) -> str:
-    """Have a partner make something; its id. Raises aiohttp.ClientError."""
+    """Have a partner make something; its id. Raises aiohttp.ClientError, and ValueError for an answer without one."""
     from aiohttp import ClientSession, ClientTimeout
 
     async with (
         ClientSession(timeout=ClientTimeout(10), raise_for_status=True) as session,
         session.post(f"{url}/{kind}", json=body, headers={"Idempotency-Key": key}) as answer,
     ):
-        made = await answer.json()
-    return str(made["id"])
+        match await answer.json():
+            case {"id": str(made)} if made:
+                return made
+    raise ValueError(f"{kind}: the partner's answer has no id")
 
 
 if __name__ == "__main__":

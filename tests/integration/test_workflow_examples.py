@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from sqlalchemy import text
 
-from examples.signup_partners import Partners
+from examples.signup_partners import Partners, ask
 from hub.app import Hub
 from hub.config import load
 
@@ -152,3 +152,22 @@ async def test_who_orders_a_drug_test_is_told_unless_a_supervisor_is_named(
         assert {row[1] for row in await rows(hub, "drug_test_notices")} == {"emp_789", "user_456"}
         refused = await ended(hub, await hub.start_workflow("drug_test_order", {"employee_id": "emp_789"}))
         assert "give supervisor_id" in refused["error_message"]
+
+
+@pytest.mark.parametrize("answered", [b'{"id": null}', b'{"id": ""}', b"{}", b"[1]", b"null"])
+async def test_an_answer_without_an_id_is_a_failure(answered: bytes) -> None:
+    """The step is tried again: what it remembered would stand for a user called None."""
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(body=answered, status=201, content_type="application/json")
+
+    app = web.Application()
+    app.router.add_post("/users", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        with pytest.raises(ValueError, match="users: the partner's answer has no id"):
+            await ask(f"http://127.0.0.1:{runner.addresses[0][1]}", "users", "k", {})
+    finally:
+        await runner.cleanup()
