@@ -139,5 +139,7 @@ class TaskEntries:
             return  # the run was given up, or its schedule deleted: what the task has done stands
         interval.end(task, COMPLETED, self._clock.now(), result=output)
         await self._runs.write(attempt.transaction, held, interval)
-        if not interval.open:
+        if not interval.open or task is interval.tasks[-1]:
+            # Nothing moves behind the last one: if the run is open still, another of its tasks was cancelled, or failed
+            # by the rescuer, and no attempt has told of that.
             self._watch.suspect(about.schedule)

@@ -239,6 +239,22 @@ async def test_a_run_that_is_given_up_is_not_said_to_be_recovered(
         steps.gate.set()
 
 
+async def test_a_run_ends_though_no_attempt_has_told_of_the_end_of_a_task(rig: RigMaker) -> None:
+    """It went on until the next check, minutes after its last task."""
+    steps = Steps()
+    steps.gate.clear()
+    async with rig(handlers=steps.handlers) as r:
+        await r.schedule("three", [task("a", "hold"), task("b"), task("c")])
+        await r.fire("three")
+        await steps.held.wait()
+        second = (await r.row("three"))["interval_progress"]["tasks"][1]["task_id"]
+        await r.sql("UPDATE queue_jobs SET statusid = 6, lasterror = 'not today' WHERE id = :id", id=second)
+        steps.gate.set()
+        progress = await r.ended("three")
+        assert states(progress) == ["completed", "cancelled", "completed"]
+        assert progress["tasks"][1]["error"] == "not today"
+
+
 async def test_that_a_run_is_given_up_is_said_though_its_cancels_come_before_its_commit_is_answered(
     rig: RigMaker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
