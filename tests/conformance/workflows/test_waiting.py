@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from hub import Job, handler
@@ -294,3 +295,35 @@ async def _settled(r: Rig, job_id: str) -> dict[str, Any]:
             if job is not None and job["status"] in ("completed", "failed", "cancelled"):
                 return job
             await asyncio.sleep(0.01)
+
+
+async def test_nothing_waits_for_the_poll(rig: RigMaker) -> None:
+    @handler("with_sql")
+    async def with_sql(job: Job) -> None:
+        await job.db.execute(text("SELECT 1"))
+
+    @handler("failing", retry=[0.05])
+    async def failing(job: Job) -> None:
+        if not job.attempt:
+            raise RuntimeError("once")
+
+    @handler("plain")
+    async def nothing() -> None: ...
+
+    flow = (
+        Workflow("prompt")
+        .step("plain", nothing)
+        .step("sql", with_sql, after="plain")
+        .step("branch", nothing, after="plain", queue="other")
+        .step("timer", nothing, after=["sql", "branch"], delay=0.05)
+        .step("retried", failing, after="timer")
+        .wait("word", "word", after="retried")
+        .step("last", nothing, after="word")
+    )
+    # Both longer than the test has patience.
+    jobs = {"enabled": True, "workers": 10, "poll_interval": "5m", "lease": "15m", "shutdown_timeout": "5s"}
+    async with rig(flow, configuration={"jobs": jobs}) as r:
+        workflow_id = await r.start("prompt")
+        await r.until_step(workflow_id, "word", "waiting")
+        await r.workflows.signal(workflow_id, "word")
+        assert (await r.until(workflow_id))["status"] == "completed"
