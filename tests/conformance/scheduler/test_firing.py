@@ -219,3 +219,21 @@ async def test_the_next_times_can_be_asked_for(rig: Rig) -> None:
     assert await upcoming("twice", 9) == [START + timedelta(seconds=60), START + timedelta(seconds=120)]
     assert await upcoming("once", 9) == [START + timedelta(hours=1)]
     assert await upcoming("off", 9) == []
+
+
+async def test_more_than_a_batch_is_done_without_a_pause(rig: Rig) -> None:
+    scheduler = rig.another(batch=2)
+    ids = [await rig.add(f"j{number}", intervalseconds=60) for number in range(5)]
+
+    async def pauses() -> list[float]:
+        found = [await scheduler.tick()]
+        while found[-1] == 0:
+            found.append(await scheduler.tick())
+        return found
+
+    assert await pauses() == [0, 0, 60]
+    assert [await rig.next(each) for each in ids] == [START + timedelta(minutes=1)] * 5
+    rig.now += timedelta(minutes=1)
+    assert await pauses() == [0, 0, 60]
+    assert [len(await rig.fires(each)) for each in ids] == [1] * 5
+    assert scheduler.state()["fired"] == 5

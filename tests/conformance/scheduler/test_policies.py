@@ -27,6 +27,17 @@ async def test_what_was_missed(misfire: str, expected: list[str], rig: Rig) -> N
     assert (await rig.row())["executioncount"] == len(expected)
 
 
+async def test_a_time_that_is_skipped_is_in_the_log(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    await rig.add("skipped", intervalseconds=3600, misfire="skip")
+    await rig.add("over", intervalseconds=3600, misfire="skip", maxexecutions=1)
+    await rig.add("made", intervalseconds=3600)
+    await rig.tick()
+    await rig.change("over", executioncount=1)
+    await rig.tick(minutes=90)
+    told = [record.getMessage() for record in caplog.records if "missed" in record.getMessage()]
+    assert [message.split()[1] for message in told] == ["skipped"]
+
+
 async def test_a_little_late_is_in_time(rig: Rig) -> None:
     await rig.add(cronexpression="0 * * * *", misfire="skip")
     await rig.tick()
