@@ -97,6 +97,19 @@ async def test_a_job_that_the_database_refuses_stops_no_other(rig: Rig) -> None:
         assert "refuses" in (await rig.row("full"))["lasterror"]
 
 
+async def test_a_row_that_cannot_be_read_any_more_when_it_is_due(rig: Rig) -> None:
+    for name in ("bad", "good"):
+        await rig.add(name, intervalseconds=60)
+    await rig.tick()
+    await rig.change("bad", timezone="Mars/Olympus")
+    await rig.sql("UPDATE job_plans SET planned = revision")  # as after an update that took the zone away
+    await rig.tick(minutes=1)
+    bad = await rig.row("bad")
+    assert (bad["enabled"], bad["nextrunat"]) == (False, None)
+    assert "Mars/Olympus" in bad["lasterror"]
+    assert (len(await rig.fires("bad")), len(await rig.fires("good"))) == (0, 1)
+
+
 async def test_edits_by_sql_are_seen(rig: Rig) -> None:
     await rig.add(cronexpression="0 8 * * *")
     await rig.tick()
