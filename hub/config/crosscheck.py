@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterator, Mapping
 from ipaddress import ip_address
 from typing import Any, Final
 
+import msgspec
+
 from hub.adapters.http.signatures import SCHEMES
 from hub.config.entry import Entry
 from hub.config.faults import Fault, Invalid, Path, did_you_mean, path_text, quoted
@@ -22,6 +24,7 @@ from hub.config.steps import kind_of_step, moment
 from hub.config.texts import unstorable
 from hub.config.topics import ALERTS_TOPIC, filter_fault, name_fault
 from hub.config.values import seconds
+from hub.scheduler.tasks import HANDLER, TaskList
 from hub.workflows.circle import circle
 
 DEFAULT_QUEUE = "default"
@@ -243,6 +246,7 @@ def _plans(root: Entry) -> Iterator[Fault]:
         for entry in root.items(section):
             yield from _work(entry, root)
     for schedule in root.items("schedules"):
+        yield from _tasks(schedule)
         given = [key for key in ("cron", "interval") if schedule.value.get(key) is not None]
         if len(given) == 2:
             yield schedule.fault(
@@ -254,6 +258,16 @@ def _plans(root: Entry) -> Iterator[Fault]:
         begin, end = moment(schedule, "start_at"), moment(schedule, "end_at")
         if begin is not None and end is not None and end < begin:
             yield schedule.fault("end_at", "lies before start_at: it would never fire")
+
+
+def _tasks(schedule: Entry) -> Iterator[Fault]:
+    """A run of tasks says which they are."""
+    if schedule.text("handler") != HANDLER:
+        return
+    try:
+        msgspec.convert(schedule.value.get("payload"), TaskList)
+    except msgspec.ValidationError as error:
+        yield schedule.fault("payload", f"no tasks: {error}", '{"tasks": [{"name": "fetch", "handler": "…"}]}')
 
 
 def _workflow(workflow: Entry, root: Entry) -> Iterator[Fault]:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from hub.config.faults import path_text
 from hub.config.schema import Configuration
+from hub.scheduler.tasks import HANDLER, TaskList
 
 
 def named_handlers(configuration: Configuration) -> Iterator[tuple[str, str]]:
@@ -22,6 +25,10 @@ def named_handlers(configuration: Configuration) -> Iterator[tuple[str, str]]:
     for section in ("resource_types", "schedules", "templates"):
         for name, work in getattr(configuration, section).items():
             yield path_text((section, name, "handler")), work.handler
+    for name, schedule in configuration.schedules.items():
+        if schedule.handler == HANDLER:
+            for index, task in enumerate(msgspec.convert(schedule.payload, TaskList).tasks):
+                yield path_text(("schedules", name, "payload", "tasks", index, "handler")), task.handler
     for name, workflow in configuration.workflows.items():
         for index, step in enumerate(workflow.steps):
             if step.handler is not None:

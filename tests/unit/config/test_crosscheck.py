@@ -300,3 +300,11 @@ def test_a_queue_with_settings() -> None:
 
 def test_the_reserve_comes_on_top_of_the_pool() -> None:
     assert build({"database": {"pool": 10}}, {}).database.connections == 13
+
+
+@pytest.mark.parametrize("payload", [None, {}, {"tasks": []}, {"tasks": [{"name": "a"}]}, '{"tasks": []}'])
+def test_a_schedule_of_tasks_says_which(faults: Any, payload: Any) -> None:
+    schedule = {"handler": "system.tasks", "interval": 60, "payload": payload}
+    found = faults({"schedules": {"night": schedule}})
+    assert list(found) == ["schedules.night.payload"]
+    assert found["schedules.night.payload"].message.startswith("no tasks: ")
