@@ -3,13 +3,15 @@
 Invariant: any bytes end in a Decoded that every database takes, or in Rejected; the text of JSON is kept as it came.
 
 What is said to be JSON must be JSON, in UTF-8; a byte order mark before it is dropped (RFC 8259 lets a reader do so).
-Anything else counts as JSON when it happens to be (curl's `-d` says it sends a form), else as text, else as bytes. Of
-two members with one name the last counts, for routes, schemas and handlers alike.
+Anything else counts as JSON when it happens to be (curl's `-d` says it sends a form), else as text, else as bytes. What
+would be JSON but for half a surrogate pair or a NaN is no text either: to a filter it would have no members, and be
+dropped. Of two members with one name the last counts, for routes, schemas and handlers alike.
 """
 
 from __future__ import annotations
 
 import binascii
+import json
 import re
 from contextlib import suppress
 from functools import lru_cache
@@ -33,6 +35,8 @@ _TYPE_LIMIT: Final = 255
 _HEADER_LIMIT: Final = 1024
 """What is said to be a type is looked at (and remembered) up to here."""
 _HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+_LENIENT: Final = re.compile(rb"\s*[\[{\"].*(?:NaN|Infinity|\\u[dD][89a-fA-F])", re.DOTALL)
+"""What `json.dumps` and `JSON.stringify` write, and no strict parser reads, looks like this."""
 _parse: Final = msgspec.json.Decoder().decode
 
 
@@ -111,13 +115,22 @@ def _usable(content_type: str) -> str | None:
 
 
 def _as_json(body: bytes, max_depth: int) -> tuple[Any, str] | None:
-    """What `parse_json` answers, None for what is no JSON. Raises Rejected for JSON that cannot be kept."""
+    """What `parse_json` answers, None for what is no JSON. Raises Rejected for JSON that cannot be read or kept."""
     try:
         return parse_json(body, max_depth)
     except Rejected as error:
-        if error.code == MALFORMED:
+        if error.code == MALFORMED and not _lenient(body.removeprefix(_BOM)):
             return None
         raise
+
+
+def _lenient(body: bytes) -> bool:
+    """Whether Python's own parser reads it, which takes halves of surrogate pairs, NaN and Infinity."""
+    if _LENIENT.match(body):
+        with suppress(ValueError, RecursionError):
+            json.loads(body.decode())
+            return True
+    return False
 
 
 def _as_text(body: bytes, said: str | None) -> Decoded:

@@ -76,6 +76,17 @@ async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
         yield Bench(hub, url)
 
 
+@pytest.mark.parametrize("body", [b'{"total": 5, "note": "cut \\ud83d"}', b'{"total": 5, "celsius": NaN}'])
+async def test_json_that_cannot_be_read_is_kept_and_does_not_fall_to_the_filter(bench: Bench, body: bytes) -> None:
+    await bench.mend({**ROUTE, "filter": "payload.total > `0`"})
+    await bench.deliver(body)
+    bad = await bench.bad()
+    assert bad["lasterror"].startswith("the body is not JSON")
+    kept = await bench.hub.records.job(bad["id"])
+    assert kept is not None
+    assert kept["payload"] == body.decode()
+
+
 async def test_the_mended_map_is_what_a_redrive_uses(bench: Bench) -> None:
     await bench.deliver(b'{"id": 7}')
     bad = await bench.bad()

@@ -98,6 +98,30 @@ def test_json_that_databases_or_handlers_cannot_hold_is_refused(body: bytes, con
     assert refusal(body, content_type).code == REFUSED
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"id": 7, "note": "cut \\ud83d"}',
+        b'"\\udc00 turned round \\ud800"',
+        b'{"id": 7, "celsius": NaN}',
+        b" [1, -Infinity]",
+        b'\xef\xbb\xbf[Infinity, "\\ud83d\\ude00"]',
+    ],
+)
+@pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded"])
+def test_what_json_dumps_and_stringify_write_is_no_text_though_nothing_announced_it(
+    body: bytes, content_type: str | None
+) -> None:
+    assert refusal(body, content_type).code == MALFORMED
+
+
+@pytest.mark.parametrize(
+    "body", [b"NaN", b"-Infinity", b"[WARN] NaN degrees", b'{"a": NaN', b'"NaN" and "\\ud800"', b"{" * 50_000 + b"NaN"]
+)
+def test_a_text_that_only_begins_like_it_is_a_text(body: bytes) -> None:
+    assert decode(body).value == body.decode()
+
+
 def test_the_escaped_text_of_an_escape_is_no_nul() -> None:
     assert decode(b'"\\\\u0000"', JSON).value == "\\u0000"
 
