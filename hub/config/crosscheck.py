@@ -221,7 +221,7 @@ def _signature(route: Entry, root: Entry) -> Iterator[Fault]:
     if scheme is None or scheme == "none":
         return
     if scheme not in SIGNATURE_SCHEMES:
-        hint = did_you_mean(scheme, SIGNATURE_SCHEMES) or f"there are {', '.join(SIGNATURE_SCHEMES)}"
+        hint = did_you_mean(scheme, SIGNATURE_SCHEMES) or f"one of {', '.join(SIGNATURE_SCHEMES)}"
         yield signature.fault("scheme", f"there is no scheme {quoted(scheme)}", hint)
     if not signature.value.get("secrets"):
         yield signature.fault("secrets", f"required for {quoted(scheme)}, but missing", '["${env:NAME}"]')

@@ -36,7 +36,7 @@ def test_the_example_of_the_documentation_is_sound(full: dict[str, Any], secrets
             {"scheme": "paypal", "secrets": ["${env:CRM_SECRET}"]},
             "routes[0].signature.scheme",
             'there is no scheme "paypal"',
-            "there are none, standard-webhooks, svix, github, stripe, slack, shopify",
+            "one of none, standard-webhooks, svix, github, stripe, slack, shopify",
         ),
         (
             ("schedules", "daily-report", "queue"),
