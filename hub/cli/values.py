@@ -16,6 +16,10 @@ class Names(tuple[str, ...]):
     """Names that stood in one text, separated by commas."""
 
 
+class JsonObject(dict[str, object]):
+    """A JSON object that stood in a text; the help shows a type by its name."""
+
+
 def names(text: str) -> Names:
     """`a,b, c` as names."""
     found = [name.strip() for name in text.split(",")]
@@ -84,11 +88,11 @@ def named(text: str) -> tuple[str, str]:
     return name.strip(), value
 
 
-def json_object(text: str) -> dict[str, object]:
+def json_object(text: str) -> JsonObject:
     """A JSON object."""
     import msgspec
 
     try:
-        return msgspec.json.decode(text, type=dict[str, object])
+        return JsonObject(msgspec.json.decode(text, type=dict[str, object]))
     except msgspec.DecodeError as error:
         raise typer.BadParameter(f"expected a JSON object: {error}") from None

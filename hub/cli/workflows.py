@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -79,7 +79,7 @@ async def show(workflow_id: Id, config: ConfigFile = None, as_json: AsJson = Fal
 async def start(
     type: Annotated[str, typer.Argument(metavar="TYPE", help="The workflow's name.")],
     context: Annotated[
-        dict[str, Any] | None,
+        values.JsonObject | None,
         typer.Argument(parser=values.json_object, metavar="CONTEXT", help="A JSON object. Left out: {}."),
     ] = None,
     config: ConfigFile = None,
@@ -145,7 +145,7 @@ async def signal(
     workflow_id: Id,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The signal that a step waits for.")],
     payload: Annotated[
-        dict[str, Any] | None,
+        values.JsonObject | None,
         typer.Argument(parser=values.json_object, metavar="PAYLOAD", help="A JSON object, for the context."),
     ] = None,
     config: ConfigFile = None,

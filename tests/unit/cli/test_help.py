@@ -65,6 +65,7 @@ def test_a_command_explains_itself(name: str) -> None:
     assert "--debug" in shown.output
     for parameter in ALL[name].params:
         assert parameter.help, f"{parameter.name} has no help"
+    assert "typing." not in shown.output, "a type of Python says nothing to who types an argument"
 
 
 @pytest.mark.parametrize("name", ALL)
