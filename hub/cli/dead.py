@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -15,19 +14,16 @@ from hub.cli.jobs import Handler, Limit, Queue
 app = group("Dead letters: jobs that failed for good, and messages that were quarantined.")
 
 
-class Why(StrEnum):
-    """hub.model.Failure, without importing it."""
-
-    transient = "transient"
-    exhausted = "exhausted"
-    permanent = "permanent"
-    poison = "poison"
-    quarantined = "quarantined"
-    unknown_handler = "unknown-handler"
-
-
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Of these; or name a filter, or --all.")]
-Failure = Annotated[Why | None, typer.Option("--failure", help="Only those that failed for this reason.")]
+Failure = Annotated[
+    str | None,
+    typer.Option(
+        "--failure",
+        parser=values.failure,
+        metavar="REASON",
+        help="Only of this reason: transient, exhausted, permanent, poison, quarantined or unknown-handler.",
+    ),
+]
 Since = Annotated[
     datetime | None,
     typer.Option("--since", parser=values.past, metavar="WHEN", help="Failed after that: 30m, 2h, 7d, or a time."),

@@ -5,11 +5,15 @@ Invariant: a text that cannot be understood is told with the option's name and a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import typer
 
 from hub.clock import SystemClock
+
+_T = TypeVar("_T")
 
 
 class Names(tuple[str, ...]):
@@ -69,14 +73,25 @@ def past(text: str) -> datetime:
 
 def status(text: str) -> int:
     """A status by its word."""
-    from hub.config.faults import did_you_mean
     from hub.model import Status
 
-    words = {each.word: each.value for each in Status}
+    return _known("status", text, {each.word: each.value for each in Status})
+
+
+def failure(text: str) -> str:
+    """A reason why jobs fail, by its word."""
+    from hub.model import Failure
+
+    return _known("reason", text, {each.value: each.value for each in Failure})
+
+
+def _known(what: str, text: str, words: Mapping[str, _T]) -> _T:
+    from hub.config.faults import did_you_mean
+
     if text.lower() in words:
         return words[text.lower()]
     raise typer.BadParameter(
-        f"there is no status {text!r}: {did_you_mean(text, words) or 'choose from ' + ', '.join(words)}"
+        f"there is no {what} {text!r}: {did_you_mean(text, words) or 'choose from ' + ', '.join(words)}"
     )
 
 

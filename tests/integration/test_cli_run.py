@@ -4,10 +4,12 @@ import asyncio
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 
 import aiohttp
@@ -116,6 +118,25 @@ async def test_jobs_of_other_processes_are_run_and_followed(project: CliProject,
         tail.process.send_signal(signal.SIGINT)
         assert await tail.ended() == 130
         assert tail.said == []
+    finally:
+        await tail.kill()
+
+
+async def test_an_attempt_whose_end_is_no_time_does_not_end_the_tail(project: CliProject, sqlite_url: str) -> None:
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as connection, connection:
+        connection.execute("INSERT INTO queue_jobs (id, handler, statusid) VALUES ('j', 'cli.echo', 3)")
+        connection.executemany(
+            "INSERT INTO job_histories (id, jobid, statusid, startedat, completedat) VALUES (?, 'j', 3, ?, ?)",
+            [("bad", "2026-03-01 12:00", "soon"), ("good", "2026-03-01 12:00", "2026-03-01 12:01")],
+        )
+    tail = await project.start("jobs", "tail", "--json")
+    try:
+        assert tail.process.stdout is not None
+        async with asyncio.timeout(30):
+            end = json.loads(await tail.process.stdout.readline())
+        assert (end["id"], end["completedat"]) == ("good", "2026-03-01T12:01:00Z")
+        tail.process.send_signal(signal.SIGINT)
+        assert await tail.ended() == 130
     finally:
         await tail.kill()
 

@@ -6,6 +6,7 @@ import pytest
 import typer
 
 from hub.cli import values
+from hub.model import Failure
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,12 @@ def test_a_status_is_a_word() -> None:
     assert values.status("Processing") == 2
     with pytest.raises(typer.BadParameter, match='did you mean "completed"'):
         values.status("complete")
+
+
+def test_a_reason_is_a_word() -> None:
+    assert [values.failure(each.value.title()) for each in Failure] == list(Failure)
+    with pytest.raises(typer.BadParameter, match='did you mean "exhausted"'):
+        values.failure("exhuasted")
 
 
 def test_names_are_separated_by_commas() -> None:

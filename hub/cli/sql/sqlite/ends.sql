@@ -1,7 +1,9 @@
 -- Attempts that ended after :after, the earliest first, among the :most that began last: what `hub jobs tail` follows.
--- With :after NULL the last :limit ends of all. Plan: jh_started, backwards, and the unique index on the jobs' ids.
+-- With :after NULL the last :limit ends of all; a text that is no time is none. Plan: jh_started, backwards, and the unique
+-- index on the jobs' ids.
 WITH recent AS MATERIALIZED (
-    SELECT id, jobid, statusid, completedat, duration, errormessage, retryattempt, executedby
+    SELECT id, jobid, statusid, strftime('%Y-%m-%dT%H:%M:%fZ', completedat) AS completedat, duration, errormessage,
+           retryattempt, executedby
     FROM job_histories WHERE startedat IS NOT NULL ORDER BY startedat DESC LIMIT :most
 ), ends AS (
     SELECT h.id, h.jobid, j.handler, COALESCE(j.queue, 'default') AS queue, h.statusid, h.completedat, h.duration,
