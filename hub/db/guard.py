@@ -19,7 +19,7 @@ _COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _PRAGMA = re.compile(r"\s*(?:[\w\"'`\[\]]+\s*\.\s*)?[\"'`\[]?(\w+)[\"'`\]]?\s*([=(]?)", re.DOTALL)
 
 _ENDS_OR_BEGINS = frozenset(("COMMIT", "END", "ABORT", "BEGIN", "START"))
-_TOLD_BY_MORE_WORDS = frozenset(("ROLLBACK", "PREPARE"))
+_TOLD_BY_MORE_WORDS = frozenset(("ROLLBACK", "PREPARE", "SET"))
 # These take an argument and change nothing, or nothing that outlives the transaction.
 _HARMLESS_PRAGMAS = frozenset(
     (
@@ -40,8 +40,8 @@ def refusal(sql: str) -> str | None:
 
 def _refusal(sql: str) -> str | None:
     if "/*" not in sql and "--" not in sql:  # the two readings differ in comments only
-        return _judge(*_head(sql, nested=False), sql)
-    return _judge(*_head(sql, nested=False), sql) or _judge(*_head(sql, nested=True), sql)
+        return _judge(*head(sql, nested=False), sql)
+    return _judge(*head(sql, nested=False), sql) or _judge(*head(sql, nested=True), sql)
 
 
 _remembered = lru_cache(maxsize=1024)(_refusal)
@@ -65,7 +65,7 @@ def _judge(words: list[str], after_first: int, sql: str) -> str | None:
     return None
 
 
-def _head(sql: str, *, nested: bool) -> tuple[list[str], int]:
+def head(sql: str, *, nested: bool) -> tuple[list[str], int]:
     """The first three words in upper case ('' where there is none), and where the first one ends."""
     words: list[str] = []
     at = after_first = 0

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from hub.db.job_connection import Abandon, JobConnection, Opener, Ready
 from hub.db.share import Share, Whole
 from hub.db.slots import S, Slots
+from hub.db.traces import Trace
 from hub.errors import HandlerEndedTransaction, TransactionAborted
 from hub.ports import JobShare
 
@@ -24,6 +25,9 @@ class ServerTransaction(Whole, ABC, Generic[S]):
 
     guards: ClassVar[type[JobConnection]] = JobConnection
     """The connections for handlers: what they refuse differs."""
+
+    closing: ClassVar[Trace] = Trace.LASTING
+    """What a handler may leave on the connection for which it is closed, once the transaction has ended."""
 
     def __init__(
         self, engine: AsyncEngine, slots: Slots[S], name: str, after: Awaitable[None] | None, isolation: str | None
@@ -36,6 +40,8 @@ class ServerTransaction(Whole, ABC, Generic[S]):
         self._slot: S | None = None
         self._sync = self.guards(engine.sync_engine, self._open, self._abandon)
         self._async = AsyncConnection(engine, self._sync)
+        self._sync.left = self._note
+        self._traces = Trace.NONE
         self._handed_out = False
         self._saved = False
 
@@ -80,7 +86,9 @@ class ServerTransaction(Whole, ABC, Generic[S]):
         return Share(self, savepoints)
 
     def guarded(self, opener: Opener, abandon: Abandon, ready: Ready) -> JobConnection:
-        return self.guards(self.engine.sync_engine, opener, abandon, ready)
+        made = self.guards(self.engine.sync_engine, opener, abandon, ready)
+        made.left = self._note
+        return made
 
     def lent(self, borrower: JobConnection, savepoints: bool) -> Any:
         if self._slot is None or self._sync.ended or (savepoints and not self._saved):
@@ -128,8 +136,23 @@ class ServerTransaction(Whole, ABC, Generic[S]):
             return
         if discard:
             self._slots.discard(slot)
+        elif self._last:
+            slot.used = False
+            self._slots.discard(slot)
         else:
             self._slots.put(slot)
+
+    def _note(self, found: Trace) -> None:
+        self._traces |= found
+
+    @property
+    def _last(self) -> bool:
+        """Whether no other job may have the connection."""
+        return bool(self._traces & self.closing)
+
+    def _begins_next(self, slot: S) -> bool:
+        """Whether the end of this transaction is also to begin the next one, for a job that waits."""
+        return not self._last and self._slots.promise(slot)
 
 
 def unfit(error: Exception) -> TransactionAborted:

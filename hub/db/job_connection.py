@@ -27,6 +27,7 @@ from sqlalchemy.sql.compiler import Compiled
 from sqlalchemy.util import await_only, greenlet_spawn
 
 from hub.db.guard import refusal
+from hub.db.traces import Trace, trace
 from hub.errors import DatabaseUnavailable, HandlerEndedTransaction, HubError, TransactionAborted
 
 Opener = Callable[[], Awaitable[PoolProxiedConnection]]
@@ -47,6 +48,7 @@ class JobConnection(Connection):
     """A synchronous Connection in the job's own transaction; `job.db` is an AsyncConnection around it.
 
     `engine` must not begin transactions by itself (isolation level AUTOCOMMIT, or a dialect that leaves it alone).
+    `left` is told what a statement leaves on the connection, before it is sent.
     """
 
     def __init__(self, engine: Engine, opener: Opener, abandon: Abandon, ready: Ready | None = None) -> None:
@@ -56,6 +58,7 @@ class JobConnection(Connection):
         self._opener = opener
         self._abandon = abandon
         self._ready = ready
+        self.left: Callable[[Trace], None] = _nobody
         self._opening: asyncio.Future[None] | None = None
         self._opened = False
         self._ended = False
@@ -138,6 +141,7 @@ class JobConnection(Connection):
             # Bound methods of an object that holds this one: jobs are many, and should not wait for the collector.
             self._opener = self._abandon = _nothing_left
             self._ready = None
+            self.left = _nobody
 
     def refuse(self, what: str) -> NoReturn:
         """Remember a violation and raise it; the first one is kept."""
@@ -235,8 +239,11 @@ class JobConnection(Connection):
         if asyncio._get_running_loop() is None:
             whole = partial(self._execute_context, dialect, constructor, statement, parameters, execution_options)
             return await_only(greenlet_spawn(whole, *args, **kw))
-        if (why := refusal(str(statement))) is not None:
+        sql = str(statement)
+        if (why := refusal(sql)) is not None:
             self.refuse(why)
+        if (found := trace(sql)) is not Trace.NONE:
+            self.left(found)
         self._running += 1
         try:
             return super()._execute_context(dialect, constructor, statement, parameters, execution_options, *args, **kw)
@@ -273,6 +280,10 @@ class JobConnection(Connection):
     @property
     def closed(self) -> bool:
         return self._ended
+
+
+def _nobody(_found: Trace) -> None:
+    pass
 
 
 async def _nothing_left(*_: object) -> NoReturn:

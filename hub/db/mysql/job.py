@@ -21,6 +21,7 @@ from hub.db.mysql.guard import refusal
 from hub.db.mysql.slots import JobSlot
 from hub.db.mysql.statements import compose, execute, parameters
 from hub.db.share import SAVEPOINT
+from hub.db.traces import Trace
 from hub.errors import DatabaseUnavailable, HandlerEndedTransaction, TransactionConflict
 from hub.ports import Row, Rows, Statement
 
@@ -73,6 +74,7 @@ class MysqlJobTransaction(ServerTransaction[JobSlot]):
     """See hub.ports.JobTransaction."""
 
     guards = _Guarded
+    closing = Trace.SETTING | Trace.LASTING  # nothing puts a setting back
 
     async def driver(self) -> Any:
         slot = await self._ensure()
@@ -175,7 +177,7 @@ class MysqlJobTransaction(ServerTransaction[JobSlot]):
     async def _send_block(self, slot: JobSlot, texts: Sequence[str]) -> bool:
         """One trip, and BEGIN rides along only if a job waits this moment."""
         first, *others = texts
-        ahead = self._slots.promise(slot)
+        ahead = self._begins_next(slot)
         rest = "".join(f"{text}; " for text in others)
         block = (
             f"BEGIN NOT ATOMIC {first}; "

@@ -14,8 +14,9 @@ from hub.db.job import ServerTransaction, unfit
 from hub.db.postgresql.connections import BY_INDEX, execute
 from hub.db.postgresql.faults import DIVISION_BY_ZERO, UNKNOWN_PREPARED_STATEMENT, sqlstate, translate
 from hub.db.postgresql.literal import arguments
-from hub.db.postgresql.slots import BEGIN, JobSlot
+from hub.db.postgresql.slots import BEGIN, MARK, JobSlot
 from hub.db.share import SAVEPOINT
+from hub.db.traces import Trace
 from hub.errors import DatabaseUnavailable, HandlerEndedTransaction, TransactionAborted, TransactionConflict
 from hub.ports import Row, Rows, Statement
 
@@ -28,6 +29,12 @@ _ENDED = "the handler ended the transaction on the driver's connection; its effe
 # Fails as no other statement of a finish does (invalid_text_representation) once the transaction is another one.
 _PROOF = "SELECT (CASE WHEN current_setting('hub.tx', TRUE) = 'job' THEN '1' ELSE 'hub.tx is gone' END)::int"
 _NO_PROOF = "22P02"
+# A handler may have chosen a schema, a role or a time-out, for the transaction or for longer; the hub's statements and
+# the jobs after go by those of the connection.
+_SCHEMA_AND_ROLE = "SELECT current_setting('search_path'), current_setting('role')"
+_HOME = "RESET ROLE;SET LOCAL search_path TO DEFAULT"
+_AWAY = "SELECT set_config('search_path', $1, TRUE), set_config('role', $2, TRUE)"
+_RESTORE = f"RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;{MARK}"
 
 
 class PostgresJobTransaction(ServerTransaction[JobSlot]):
@@ -41,7 +48,13 @@ class PostgresJobTransaction(ServerTransaction[JobSlot]):
     async def run(self, statement: Statement, rows: Rows = (), /, **scalars: Any) -> list[Row]:
         slot = await self._ensure()
         try:
-            return await execute(slot.driver, statement, rows, scalars)
+            if not self._traces & Trace.SETTING:
+                return await execute(slot.driver, statement, rows, scalars)
+            handlers = await slot.driver.fetchrow(_SCHEMA_AND_ROLE)
+            await slot.driver.execute(_HOME)
+            answer = await execute(slot.driver, statement, rows, scalars)
+            await slot.driver.execute(_AWAY, *handlers)
+            return answer
         except Exception as error:
             raise _meaning(error, slot) from error
 
@@ -51,6 +64,7 @@ class PostgresJobTransaction(ServerTransaction[JobSlot]):
             self._sync.check_finish()
             if not slot.driver.is_in_transaction():
                 raise HandlerEndedTransaction(_ENDED)
+            await self._restore(slot)
             ahead = await self._send(slot, statement, row)
         except Exception as error:
             await self.rollback()
@@ -71,11 +85,11 @@ class PostgresJobTransaction(ServerTransaction[JobSlot]):
             self._sync.check_finish()
             if not slot.driver.is_in_transaction():
                 raise HandlerEndedTransaction(_ENDED)
-            proof = f"EXECUTE {await self._prepared(slot, 'hub_proof', _PROOF)};" if self._handed_out else ""
-            await slot.driver.execute(f"{proof}{_BY_INDEX}")
+            await self._restore(slot)
+            await slot.driver.execute(f"{await self._proof(slot)}{_BY_INDEX}")
             held = len(await execute(slot.driver, statement, rows, scalars)) == len(rows)
             if held:
-                ahead = self._slots.promise(slot)
+                ahead = self._begins_next(slot)
                 await slot.driver.execute(f"COMMIT;{BEGIN}" if ahead else "COMMIT")
         except Exception as error:
             await self.rollback()
@@ -101,6 +115,7 @@ class PostgresJobTransaction(ServerTransaction[JobSlot]):
         try:
             if not slot.driver.is_in_transaction():
                 raise HandlerEndedTransaction(_ENDED)
+            await self._restore(slot)
             if savepoints:
                 await slot.driver.execute(_NEXT_SAVEPOINT)
         except Exception as error:
@@ -119,11 +134,18 @@ class PostgresJobTransaction(ServerTransaction[JobSlot]):
         prepared = await self._prepared(slot, f"hub_{statement.name}", statement.texts[0])
         ordered = dict(zip(statement.columns, row, strict=True))
         finish = f"EXECUTE {prepared}({arguments(ordered[name] for name in statement.order)});COMMIT"
-        if self._handed_out:
-            finish = f"EXECUTE {await self._prepared(slot, 'hub_proof', _PROOF)};{finish}"
-        ahead = self._slots.promise(slot)
+        finish = f"{await self._proof(slot)}{finish}"
+        ahead = self._begins_next(slot)
         await slot.driver.execute(f"{finish};{BEGIN}" if ahead else finish)
         return ahead
+
+    async def _restore(self, slot: JobSlot) -> None:
+        if self._traces & Trace.SETTING:
+            await slot.driver.execute(f"{await self._proof(slot)}{_RESTORE}")
+            self._traces &= ~Trace.SETTING
+
+    async def _proof(self, slot: JobSlot) -> str:
+        return f"EXECUTE {await self._prepared(slot, 'hub_proof', _PROOF)};" if self._handed_out else ""
 
     async def _prepared(self, slot: JobSlot, name: str, text: str) -> str:
         if name not in slot.prepared:

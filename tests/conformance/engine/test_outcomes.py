@@ -272,7 +272,7 @@ async def test_a_swallowed_error_ends_its_attempt_also_where_there_is_something_
 async def test_a_transaction_in_which_the_hub_cannot_write_ends_its_attempt_and_no_other(rig: RigMaker) -> None:
     @handler("moves", max_retries=1, retry=[0.01])
     async def moves(payload: bool, job: Job) -> None:
-        elsewhere = {"postgresql": "SET LOCAL search_path = pg_catalog", "mysql": "USE information_schema"}
+        elsewhere = {"postgresql": "ALTER TABLE job_histories RENAME TO h", "mysql": "USE information_schema"}
         await job.db.execute(text(elsewhere.get(r.database.dialect, "SELECT * FROM no_such_table")))
         if payload:
             await job.enqueue("nobody", delay=3600)
