@@ -260,8 +260,16 @@ class Campaign:
                 yield recovered - at
 
     def expect_orderly_end(self, victim: Victim) -> None:
-        if victim.terminate() != 0:
+        if not self.ends_orderly(victim):
+            raise RuntimeError(f"{victim.work.owner} was killed by its trap as it ended")
+
+    def ends_orderly(self, victim: Victim) -> bool:
+        """End it; False if it came by its trap on the way. Raises RuntimeError for any other end."""
+        if victim.terminate() == 0:
+            return True
+        if not victim.landed:
             raise RuntimeError(f"{victim.work.owner} ended with {victim.process.returncode}\n{victim.output()[-4000:]}")
+        return False
 
     def _shuffled(self, points: Sequence[Point]) -> list[Point]:
         return self.random.sample(points, len(points))

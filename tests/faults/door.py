@@ -69,8 +69,7 @@ class Door:
                         await self._unless_senders_fail(beside, sending, hub)
                         hub.arm()
                     await self._until_dead_or_done(hub, sending)
-                    if hub.alive and not hub.landed:
-                        await asyncio.to_thread(self.campaign.expect_orderly_end, hub)
+                    if hub.alive and not hub.landed and await asyncio.to_thread(self.campaign.ends_orderly, hub):
                         break
                     await asyncio.to_thread(hub.killed)
                     self.campaign.count(hub)

@@ -19,8 +19,8 @@ from typing import Any
 from hub.cli.serve import serve
 from hub.handlers.entry import Entry
 from hub.handlers.job import Job
-from hub.model import NewJob
 from hub.ports import JobTransaction
+from hub.queue.arrival import Arrival
 from hub.queue.store import Store
 from hub.workflows.progress import Finished, Progress
 from hub.workflows.steps import StepEntries
@@ -86,7 +86,7 @@ def _around_ends() -> None:
     advance, complete_in = Progress.advance, Store.complete_in
     advanced: dict[str, str] = {}
 
-    async def advance_passing(self: Progress, transaction: JobTransaction, ends: Sequence[Finished]) -> list[NewJob]:
+    async def advance_passing(self: Progress, transaction: JobTransaction, ends: Sequence[Finished]) -> Arrival:
         jobs = await advance(self, transaction, ends)
         for end in ends:
             advanced[f"{end.workflow_id}:{end.step}"] = end.step
@@ -106,7 +106,7 @@ def _around_ends() -> None:
 def _write_progress_apart() -> None:
     advance = Progress.advance
 
-    async def advance_apart(self: Progress, transaction: JobTransaction, ends: Sequence[Finished]) -> list[NewJob]:
+    async def advance_apart(self: Progress, transaction: JobTransaction, ends: Sequence[Finished]) -> Arrival:
         # As one might do it who has no transaction with the job: on a connection of its own, committed at once.
         apart = self._database.begin_job("progress apart")
         jobs = await advance(self, apart, ends)
