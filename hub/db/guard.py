@@ -18,6 +18,11 @@ _BLOCK_EDGE = re.compile(r"/\*|\*/")
 _COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _PRAGMA = re.compile(r"\s*(?:[\w\"'`\[\]]+\s*\.\s*)?[\"'`\[]?(\w+)[\"'`\]]?\s*([=(]?)", re.DOTALL)
 
+# The end of the job is written in it.
+_READ_ONLY = re.compile(
+    r"\s*(?:TRANSACTION\b.*\bREAD\s+ONLY\b|(?:(?:LOCAL|SESSION)\s+)?transaction_read_only\b)", re.IGNORECASE | re.DOTALL
+)
+
 _ENDS_OR_BEGINS = frozenset(("COMMIT", "END", "ABORT", "BEGIN", "START"))
 _TOLD_BY_MORE_WORDS = frozenset(("ROLLBACK", "PREPARE", "SET"))
 # These take an argument and change nothing, or nothing that outlives the transaction.
@@ -56,6 +61,8 @@ def _judge(words: list[str], after_first: int, sql: str) -> str | None:
         return None if to_savepoint else first
     if first == "PREPARE":
         return "PREPARE TRANSACTION" if second == "TRANSACTION" else None
+    if first == "SET":
+        return "SET TRANSACTION READ ONLY" if _READ_ONLY.match(_COMMENTS.sub(" ", sql[after_first:])) else None
     if first in ("ATTACH", "DETACH", "USE"):
         return first
     if first == "PRAGMA":

@@ -41,7 +41,8 @@ class Job(JobView):
         """Call `function` once and remember its result, so that a later attempt gets the result without the call.
 
         For calls to the outside, before `job.db` is used (StepInsideTransaction after it). The result must be fit
-        for JSON. A function that is not async runs in a thread. `name` is unique within the job.
+        for JSON. A function that is not async runs in a thread. `name` is unique within the job: Permanent for one that
+        is under way.
         """
 
         async def call() -> Any:

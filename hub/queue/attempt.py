@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
 from typing import Any, Protocol
 
-from hub.errors import LeaseLost, StepInsideTransaction
+from hub.errors import LeaseLost, Permanent, StepInsideTransaction
 from hub.model import Claim, NewJob, Settlement
 from hub.ports import JobScope
 from hub.queue.arrival import NOTHING
@@ -53,6 +53,7 @@ class Attempt:
 
     __slots__ = (
         "_host",
+        "_stepping",
         "_steps",
         "_task",
         "_timer",
@@ -103,6 +104,7 @@ class Attempt:
         self._host = host
         self._transaction: JobScope | None = None
         self._steps: dict[str, str | None] | None = None
+        self._stepping: frozenset[str] = frozenset()
         self._task: asyncio.Task[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -126,17 +128,28 @@ class Attempt:
             raise StepInsideTransaction(
                 f"step {name!r} came after the first use of job.db: steps are remembered outside the job's transaction"
             )
+        if name in self._stepping:
+            raise Permanent(f"step {name!r} is under way already: steps at once need names of their own")
+        self._stepping |= {name}
+        try:
+            return self._host.steps.decode(await self._stepped(name, call))
+        finally:
+            self._stepping -= {name}
+
+    async def _stepped(self, name: str, call: Callable[[], Awaitable[Any]]) -> str | None:
+        """The step's result as JSON text, remembered."""
         if self._steps is None:
-            self._steps = await self._host.steps.remembered(self.claim.id)
+            found = await self._host.steps.remembered(self.claim.id)
+            if self._steps is None:  # else another step at once was first, and may have ended since
+                self._steps = found
         if name in self._steps:
-            return self._host.steps.decode(self._steps[name])
-        result = await call()
-        text = self._host.steps.encode(name, result)
+            return self._steps[name]
+        text = self._host.steps.encode(name, await call())
         if not await self._host.steps.remember(self.claim, name, text):
             self.halt(Stop.LOST)
             raise LeaseLost(f"job {self.claim.id} belongs to another worker now")
         self._steps[name] = text
-        return self._host.steps.decode(text)
+        return text
 
     def progress(self, share: float, note: str | None) -> None:
         # It is renewed together with all others: what one of them says must fit any database.

@@ -391,6 +391,44 @@ async def test_a_remembered_step_is_not_run_again(rig: RigMaker) -> None:
         assert charged == ["7"]
 
 
+async def test_steps_at_once_are_each_remembered(rig: RigMaker) -> None:
+    called: list[str] = []
+
+    @handler("buy", retry=[0.01])
+    async def buy(job: Job) -> list[str]:
+        first, second = await asyncio.gather(job.step("paper", buy_one, "paper"), job.step("ink", buy_one, "ink"))
+        again = await job.step("paper", buy_one, "more paper")
+        if job.attempt == 0:
+            raise ConnectionError("after both")
+        return [first, second, again]
+
+    async def buy_one(what: str) -> str:
+        called.append(what)
+        return what.upper()
+
+    async with rig(buy) as r:
+        row = await r.until(await r.enqueue("buy"))
+        assert (row["statusid"], row["result"]) == (3, '["PAPER","INK","PAPER"]')
+        assert sorted(called) == ["ink", "paper"]
+
+
+async def test_a_step_under_the_name_of_one_that_is_under_way_is_refused(rig: RigMaker) -> None:
+    charged: list[str] = []
+
+    @handler("pay.all", max_retries=0)
+    async def pay_all(job: Job) -> None:
+        await asyncio.gather(*(job.step("charge", charge, order) for order in "78"))
+
+    async def charge(order: str) -> None:
+        charged.append(order)
+        await asyncio.sleep(0)
+
+    async with rig(pay_all) as r:
+        row = await r.until(await r.enqueue("pay.all"))
+        assert (row["statusid"], charged) == (4, ["7"])
+        assert "step 'charge' is under way" in row["lasterror"]
+
+
 async def test_a_step_after_job_db_is_refused(rig: RigMaker) -> None:
     @handler("late")
     async def late(job: Job) -> None:

@@ -94,3 +94,16 @@ async def test_what_outlives_the_transaction_goes_with_its_connection(rig: RigMa
                 assert (left, row["statusid"], row["lasterror"]) == (left, 3, None)
             assert (await r.until(await r.enqueue("effects.table")))["statusid"] == 3
         assert [tuple(row.values()) for row in await r.sql(HELD[r.database.dialect])] == [(0,)]
+
+
+@pytest.mark.parametrize("sql", ["SET TRANSACTION READ ONLY", "SET LOCAL transaction_read_only = on"])
+async def test_a_transaction_that_could_not_write_its_end_is_refused(rig: RigMaker, way: str, sql: str) -> None:
+    async with rig(misbehaving(way), look, pool=1) as r:
+        if r.database.dialect == "sqlite":
+            pytest.skip("it knows no SET")
+        await r.sql("CREATE TABLE effects (msg text)")
+        row = await r.until(await r.enqueue("leaves", sql))
+        assert (row["statusid"], row["retrycount"]) == (4, 0)
+        assert "SET TRANSACTION READ ONLY" in row["lasterror"]
+        assert await effects(r) == 0
+        assert (await r.until(await r.enqueue("effects.table")))["statusid"] == 3
