@@ -31,6 +31,7 @@ from hub.scheduler.cron import parse
 
 # What the column takes, on every database.
 _LONGEST_INTERVAL = 2**31 - 1
+_LONGEST_JITTER = 366 * 86_400
 
 
 def _cron(text: str) -> str:
@@ -56,6 +57,18 @@ def _whole_seconds(value: object) -> int:
     if duration > _LONGEST_INTERVAL:
         raise Invalid("an interval is 68 years at most", "for a time that far away, give start_at")
     return int(duration)
+
+
+def _spread(span: float) -> float:
+    if span > _LONGEST_JITTER:
+        raise Invalid("a jitter is 366 days at most")
+    return span
+
+
+def _question(text: str) -> str:
+    if not text.strip():
+        raise Invalid("a condition of blanks asks nothing", "leave it out for a job that runs each time")
+    return text
 
 
 Cron = Annotated[str, AfterValidator(_cron)]
@@ -84,7 +97,7 @@ class Schedule(Work):
     enabled: bool = True
     description: str | None = None
     payload: Any = Field(default=None, description="JSON; the job's payload.")
-    condition: Text | None = Field(
+    condition: Annotated[Text, AfterValidator(_question)] | None = Field(
         default=None, description="SQL, a boolean expression or one SELECT; false skips the run."
     )
     start_at: Instant | None = Field(default=None, description="Without `cron` and `interval`: runs once, then.")
@@ -96,7 +109,9 @@ class Schedule(Work):
     overlap: Literal["allow", "skip", "queue"] = Field(
         default="allow", description="Whether a run may begin while the last one goes on; queue: it waits for that."
     )
-    jitter: Duration = Field(default=0.0, description="Spreads the starts over this span.")
+    jitter: Annotated[Duration, AfterValidator(_spread)] = Field(
+        default=0.0, description="Spreads the starts over this span."
+    )
     enable_recovery: bool = True
     metadata: dict[str, Any] = Field(default={})
 

@@ -85,6 +85,16 @@ def test_unknown_keys_in_lists_and_under_aliases(faults: Any, full: dict[str, An
             "an interval is 68 years",
         ),
         (
+            {"schedules": {"s": {"handler": "h", "interval": 60, "jitter": "367d"}}},
+            "schedules.s.jitter",
+            "a jitter is 366 days at most",
+        ),
+        (
+            {"schedules": {"s": {"handler": "h", "interval": 60, "condition": " \n"}}},
+            "schedules.s.condition",
+            "a condition of blanks",
+        ),
+        (
             {
                 "schedules": {
                     "s": {
