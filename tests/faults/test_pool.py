@@ -47,10 +47,10 @@ def test_children_killed_in_mid_task(outside_each: Outside, folder: Path, seed: 
 def test_children_do_not_outlive_their_parent(
     busy: str, control: tuple[Control, ...], outside_postgres: Outside, folder: Path, seed: int
 ) -> None:
-    campaign = Campaign(outside_postgres, folder, seed=seed, control=control)
+    campaign = Campaign(outside_postgres, folder, seed=seed)
     said = folder / "said"
     insert(outside_postgres.url, campaign.ledger, 1, kinds=[ORPHANED], extra={"said": str(said), "busy": busy})
-    with campaign.victim() as parent:
+    with campaign.victim(control=control) as parent:
         until(said.exists, START, lambda: f"the child does not begin\n{parent.output()}")
         pids = [int(word) for word in said.read_text().split()]
         assert all(alive(pid) for pid in pids)
