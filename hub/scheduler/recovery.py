@@ -18,8 +18,9 @@ from hub.errors import HubError
 from hub.handlers.registry import Registry
 from hub.ports import Database
 from hub.queue.store import Store
-from hub.scheduler.runs import Look, Runs, key_of
+from hub.scheduler.runs import Look, Runs
 from hub.scheduler.task_handlers import TaskEntries, handlers
+from hub.scheduler.task_jobs import key_of
 from hub.scheduler.tasks import METHOD, Interval
 from hub.telemetry import get_logger
 from hub.watch import Watch

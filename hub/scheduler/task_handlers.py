@@ -17,7 +17,8 @@ from hub.handlers.job import Job
 from hub.handlers.mark import handler
 from hub.ports import JobScope
 from hub.queue.attempt import Attempt
-from hub.scheduler.runs import About, Held, Origin, Runs, about_of, current, job_of
+from hub.scheduler.runs import Held, Runs, current
+from hub.scheduler.task_jobs import About, Origin, about_of, job_of
 from hub.scheduler.tasks import COMPLETED, HANDLER, Interval, TaskList, compare, new_interval
 from hub.telemetry import get_logger
 

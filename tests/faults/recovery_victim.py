@@ -23,8 +23,9 @@ from hub.handlers.job import Job
 from hub.handlers.mark import handler
 from hub.ports import JobTransaction
 from hub.queue.store import Store
-from hub.scheduler.runs import About, current
+from hub.scheduler.runs import current
 from hub.scheduler.task_handlers import TaskEntries
+from hub.scheduler.task_jobs import About
 from hub.scheduler.tasks import COMPLETED
 from tests.faults.points import Journal
 

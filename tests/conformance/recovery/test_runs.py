@@ -12,7 +12,8 @@ from hub import Job, handler
 from hub.clock import SystemClock
 from hub.errors import Permanent
 from hub.ports import Bulk, Call, Row
-from hub.scheduler.runs import About, Runs
+from hub.scheduler.runs import Runs
+from hub.scheduler.task_jobs import About
 from tests.conformance.recovery.rig import Rig, RigMaker, has_ended, states, until
 
 
