@@ -1,17 +1,22 @@
 """How a connection to the file is opened: the settings that make it durable and let readers and a writer coexist.
 
 Invariant: a committed transaction is on the disk (WAL, synchronous=FULL) before anybody is told so, and a connection of
-this project never begins a transaction by itself.
+this project never begins a transaction by itself. Nothing is written to a file that no longer goes by its name.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from hub.db.url import Address
 from hub.errors import DatabaseUnavailable
+
+_C = TypeVar("_C", bound=sqlite3.Connection)
 
 MINIMUM = (3, 38, 0)
 """The oldest SQLite: `->>` and json_each without an extension, beside RETURNING and partial indexes."""
@@ -23,6 +28,23 @@ _JOURNAL_LIMIT = 64 * 1024 * 1024
 # what it does among 100, and 1.47 x with this and the writer asked which are due (benchmarks/rows/schedules.py).
 _WRITER_CACHE = 16 * 1024
 _STATEMENTS = 512
+
+
+class WritingConnection(sqlite3.Connection):
+    """A connection that may write, and knows which files it has open."""
+
+    files: Mapping[str, tuple[int, int]] = {}
+    """The database and its log, by the names they had when it was opened: their device and inode."""
+
+    def check_files(self) -> None:
+        """Raises DatabaseUnavailable once a file was deleted, moved or replaced. SQLite would go on writing to the one
+        it has open, which is gone with the last connection, and whoever opens the name finds another."""
+        for name, identity in self.files.items():
+            if _identity(name) != identity:
+                raise DatabaseUnavailable(
+                    f"{name} was deleted, moved or replaced while the hub has it open, and nothing more is written: "
+                    "put it back, or start the hub again, on what is there now"
+                )
 
 
 def check_version(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> None:
@@ -47,9 +69,9 @@ def make_folder(path: Path) -> None:
         raise DatabaseUnavailable(f"cannot make the folder {path.parent}: {error.strerror}") from error
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
+def open_writer(path: Path) -> WritingConnection:
     """A connection that may write, for the thread that calls."""
-    connection = _open(path)
+    connection = _open(path, WritingConnection)
     try:
         mode = _to_wal(connection)
         if mode != "wal":
@@ -61,6 +83,8 @@ def open_writer(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_LIMIT}")
         connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE}")
+        log = f"{os.path.realpath(path)}-wal"  # where SQLite has it when the path is a link
+        connection.files = {name: found for name in (str(path), log) if (found := _identity(name)) is not None}
     except BaseException:
         connection.close()
         raise
@@ -84,10 +108,20 @@ def _to_wal(connection: sqlite3.Connection) -> str:
 
 def open_reader(path: Path) -> sqlite3.Connection:
     """A connection that cannot write; it sees what is committed and waits for nobody."""
-    connection = _open(path)
+    connection = _open(path, sqlite3.Connection)
     connection.execute("PRAGMA query_only = ON")
     return connection
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, cached_statements=_STATEMENTS)
+def _open(path: Path, kind: type[_C]) -> _C:
+    return sqlite3.connect(
+        path, timeout=_BUSY_SECONDS, isolation_level=None, cached_statements=_STATEMENTS, factory=kind
+    )
+
+
+def _identity(name: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(name)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

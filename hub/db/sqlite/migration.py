@@ -29,7 +29,7 @@ _TRANSACTION = frozenset(("BEGIN", "BEGIN IMMEDIATE", "COMMIT"))
 class SqliteTarget:
     """See hub.db.migrator.Target."""
 
-    def __init__(self, thread: ConnectionThread, path: Path) -> None:
+    def __init__(self, thread: ConnectionThread[sqlite3.Connection], path: Path) -> None:
         self._thread = thread
         self._path = path
 

@@ -18,6 +18,7 @@ from hub.db.sqlite.faults import translate
 from hub.errors import DatabaseUnavailable
 
 _T = TypeVar("_T")
+_C = TypeVar("_C", bound=sqlite3.Connection)
 # A statement that is between two calls of the library does not notice an interruption: it is repeated.
 _INTERRUPT_AGAIN = 0.02
 
@@ -31,7 +32,7 @@ class Request(Generic[_T]):
 
     __slots__ = ("answered", "dropped", "future", "loop", "work")
 
-    def __init__(self, work: Callable[[sqlite3.Connection], _T]) -> None:
+    def __init__(self, work: Callable[[Any], _T]) -> None:
         self.work = work
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[_T] = self.loop.create_future()
@@ -56,17 +57,17 @@ class Request(Generic[_T]):
             self.future.set_exception(error)
 
 
-class ConnectionThread:
+class ConnectionThread(Generic[_C]):
     """One thread, one connection; `connect` is called in the thread."""
 
-    def __init__(self, name: str, connect: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(self, name: str, connect: Callable[[], _C]) -> None:
         self._connect = connect
         self._requests: SimpleQueue[Request[Any] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._opening: Request[None] | None = None
         self._switch = threading.Lock()
         self._current: Request[Any] | None = None
-        self._connection: sqlite3.Connection | None = None
+        self._connection: _C | None = None
         self._closed = False
         self.pending = 0
         """How many `run` wait for their answer: for choosing the idlest of several threads."""
@@ -84,7 +85,7 @@ class ConnectionThread:
             self._requests.put(None)
             await asyncio.to_thread(self._thread.join)
 
-    def submit(self, work: Callable[[sqlite3.Connection], _T]) -> Request[_T]:
+    def submit(self, work: Callable[[_C], _T]) -> Request[_T]:
         """Queue work behind all that was submitted before; raises DatabaseUnavailable before `start`, after `stop`."""
         if self._closed or self._connection is None:
             raise DatabaseUnavailable("the database is not open")
@@ -92,7 +93,7 @@ class ConnectionThread:
         self._requests.put(request)
         return request
 
-    async def run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+    async def run(self, work: Callable[[_C], _T]) -> _T:
         """Have work done and await its answer; a cancelled caller takes it back, or cuts it short if it runs."""
         request = self.submit(work)
         self.pending += 1
@@ -138,7 +139,7 @@ class ConnectionThread:
                 self._connection = None
             connection.close()
 
-    def _serve(self, connection: sqlite3.Connection, request: Request[Any]) -> None:
+    def _serve(self, connection: _C, request: Request[Any]) -> None:
         result, fault = None, None
         with self._switch:
             self._current = request

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from hub.db.settings import DatabaseSettings
+from hub.db.sqlite.connect import WritingConnection
 from hub.db.sqlite.faults import translate
 from hub.db.sqlite.thread import ConnectionThread, Dropped, Request
 from hub.db.sqlite.turn import Turn
@@ -30,7 +31,7 @@ _log = logging.getLogger("hub.db")
 class Writer:
     """`connect` opens the connection, in the thread; `name` is told in the log."""
 
-    def __init__(self, name: str, connect: Callable[[], sqlite3.Connection], settings: DatabaseSettings) -> None:
+    def __init__(self, name: str, connect: Callable[[], WritingConnection], settings: DatabaseSettings) -> None:
         self._name = name
         self._settings = settings
         self._thread = ConnectionThread(f"hub-sqlite-writer {name}", connect)
@@ -86,7 +87,9 @@ class WriteHold:
         "_turn",
     )
 
-    def __init__(self, thread: ConnectionThread, turn: Turn, settings: DatabaseSettings, name: str) -> None:
+    def __init__(
+        self, thread: ConnectionThread[WritingConnection], turn: Turn, settings: DatabaseSettings, name: str
+    ) -> None:
         self._thread = thread
         self._turn = turn
         self._settings = settings
@@ -178,7 +181,7 @@ class WriteHold:
 
     # --- in the thread -----------------------------------------------------------------------------------------------
 
-    def _step(self, work: Work[_T], connection: sqlite3.Connection) -> _T:
+    def _step(self, work: Work[_T], connection: WritingConnection) -> _T:
         self._enter(connection)
         try:
             answer = work(connection)
@@ -191,7 +194,7 @@ class WriteHold:
             raise self._reason
         return answer
 
-    def _finish(self, work: Work[bool], connection: sqlite3.Connection) -> bool:
+    def _finish(self, work: Work[bool], connection: WritingConnection) -> bool:
         try:
             self._enter(connection)
             if kept := work(connection):
@@ -200,7 +203,7 @@ class WriteHold:
         finally:
             _roll_back(connection)
 
-    def _enter(self, connection: sqlite3.Connection) -> None:
+    def _enter(self, connection: WritingConnection) -> None:
         if not self._begun:
             _begin(connection)
             self._begun = True
@@ -215,7 +218,7 @@ def _undone_by(error: sqlite3.Error) -> HubError:
     return translate(error) or TransactionAborted(str(error))
 
 
-def _whole(work: Work[_T], connection: sqlite3.Connection) -> _T:
+def _whole(work: Work[_T], connection: WritingConnection) -> _T:
     _begin(connection)
     try:
         answer = work(connection)
@@ -225,7 +228,8 @@ def _whole(work: Work[_T], connection: sqlite3.Connection) -> _T:
         _roll_back(connection)
 
 
-def _begin(connection: sqlite3.Connection) -> None:
+def _begin(connection: WritingConnection) -> None:
+    connection.check_files()
     # IMMEDIATE: a transaction that reads first and then finds somebody wrote meanwhile cannot wait, it only fails.
     try:
         connection.execute("BEGIN IMMEDIATE")

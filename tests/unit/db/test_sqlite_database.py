@@ -252,6 +252,27 @@ async def test_commands_do_not_ask_for_the_lock(notes: Notes, opened: Open, file
     assert await notes.bodies() == ["from a command", "from a shell"]
 
 
+@pytest.mark.parametrize("name", ["hub.db", "hub.db-wal"])
+async def test_nothing_is_written_to_a_file_that_was_taken_away(
+    name: str, notes: Notes, opened: Open, file: Path
+) -> None:
+    await notes.database.stop()  # a file that is new has no log yet as it is opened
+    notes = Notes(opened())
+    await notes.database.start()
+    taken, away = file.with_name(name), file.with_name("away")
+    taken.rename(away)
+    job = notes.database.begin_job("j")
+    with pytest.raises(DatabaseUnavailable, match=f"{name} was deleted, moved or replaced"):
+        await job.run(notes.ADD, [("lost with the file",)])
+    await job.rollback()
+    taken.write_bytes(away.read_bytes())  # a backup that is put in its place
+    with pytest.raises(DatabaseUnavailable, match=f"{name} was deleted, moved or replaced"):
+        await notes.database.run(notes.ADD, [("lost with the file",)])
+    away.replace(taken)
+    await notes.database.run(notes.ADD, [("it is back",)])
+    assert await notes.bodies() == ["it is back"]
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 async def test_a_folder_that_cannot_be_made(opened: Open, tmp_path: Path) -> None:
     tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
