@@ -51,7 +51,7 @@ class Health:
 
     async def state(self) -> dict[str, Any]:
         """For /health; `status` among it: 'ok' or 'degraded'."""
-        reachable = await self._engine.store.reachable()
+        reachable = not self._engine.away and await self._engine.store.reachable()
         return {
             "status": "ok" if reachable else "degraded",
             "version": version(),

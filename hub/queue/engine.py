@@ -85,7 +85,7 @@ class Engine:
         locks = JobLocks(shared.locks, owner, lease) if shared.locks is not None else None
         self.limits = self._limits(settings, owner, clock, shared)
         admission = Admission(clock, lease, locks, self.limits)
-        self.commit = GroupCommit(self.store, self.arrived)
+        self.commit = GroupCommit(self.store, self.arrived, clock)
         abreast = ABREAST if database.writes_abreast else 1
         self.settler = Settler(
             self.store, self._held, clock, metrics, self._woken_here, self.arrived, admission, abreast
@@ -172,6 +172,11 @@ class Engine:
         """Whether jobs are run in this process."""
         return self._settings.work
 
+    @property
+    def away(self) -> bool:
+        """Whether the database was, when this process last wrote: it may answer questions all the same."""
+        return self.pool.away or self.settler.away or self.commit.away
+
     def state(self) -> dict[str, object]:
         """What this process holds and does, for /health and `hub status`."""
         return {
@@ -188,7 +193,7 @@ class Engine:
         found = []
         if not self._settings.enabled:
             found.append("jobs are disabled (jobs.enabled is false)")
-        if self.pool.away or self.settler.away:
+        if self.away:
             found.append("the database is away")
         elif self.upkeep.failing:
             found.append(self.upkeep.failing)

@@ -7,14 +7,21 @@ its neighbours. No timer: an idle hub commits at once, a loaded one in large bat
 from __future__ import annotations
 
 import asyncio
+import logging
 
-from hub.errors import AlreadyExists, Rejected, TransactionConflict
+from hub.clock import Clock
+from hub.errors import AlreadyExists, DatabaseUnavailable, Rejected, TransactionConflict
 from hub.model import Enqueued, NewJob
 from hub.queue.arrival import Arrival, Told
 from hub.queue.store import Store
 
+_log = logging.getLogger("hub.queue")
+
 _LARGEST = 1000
 _RERUNS = 3
+_REMEMBERED = 5.0
+"""Seconds for which a refused commit says that the database is away. All can be read on a disk that is full: only
+another message shows that it is well again, and it would not come to a hub that is never ready."""
 
 _Entry = tuple[NewJob, "asyncio.Future[Enqueued]"]
 
@@ -22,9 +29,11 @@ _Entry = tuple[NewJob, "asyncio.Future[Enqueued]"]
 class GroupCommit:
     """`arrived` is told of rows after their commit."""
 
-    def __init__(self, store: Store, arrived: Told) -> None:
+    def __init__(self, store: Store, arrived: Told, clock: Clock) -> None:
         self._store = store
         self._arrived = arrived
+        self._clock = clock
+        self._refused_at: float | None = None
         self._buffer: list[_Entry] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -32,6 +41,11 @@ class GroupCommit:
     def waiting(self) -> int:
         """Rows that wait for their commit: what back-pressure looks at."""
         return len(self._buffer)
+
+    @property
+    def away(self) -> bool:
+        """Whether the database took nothing when it was last asked to, just now."""
+        return self._refused_at is not None and self._clock.monotonic() - self._refused_at < _REMEMBERED
 
     async def enqueue(self, job: NewJob) -> Enqueued:
         """Durable when it returns. Raises as Store.enqueue does."""
@@ -65,8 +79,11 @@ class GroupCommit:
                 return
             _fail(batch, error)
         except Exception as error:
+            if isinstance(error, DatabaseUnavailable):
+                self._refused(error)
             _fail(batch, error)
         else:
+            self._took()
             for (_, future), answer in zip(batch, answers, strict=True):
                 if not future.done():
                     future.set_result(answer)
@@ -79,6 +96,16 @@ class GroupCommit:
             except TransactionConflict:
                 continue
         return await self._store.enqueue(jobs)
+
+    def _refused(self, error: DatabaseUnavailable) -> None:
+        if self._refused_at is None:
+            _log.warning("intake pauses: %s", error)
+        self._refused_at = self._clock.monotonic()
+
+    def _took(self) -> None:
+        if self._refused_at is not None:
+            _log.info("intake goes on")
+        self._refused_at = None
 
 
 def _fail(batch: list[_Entry], error: Exception) -> None:
