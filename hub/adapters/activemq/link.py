@@ -17,6 +17,7 @@ from stomp.utils import Frame
 from hub.adapters.activemq import faults
 from hub.adapters.activemq.settings import Host, Settings
 from hub.adapters.activemq.wire import Wire
+from hub.adapters.blocking import in_thread
 from hub.clock import Clock
 from hub.errors import HubError, Transient
 
@@ -78,12 +79,11 @@ class Link:
         try:
             # Names are looked up without a time-out of the socket's.
             async with asyncio.timeout(settings.connect_timeout * 1.5):
-                await asyncio.to_thread(
-                    self._connection.connect,
-                    settings.username,
-                    settings.password,
-                    headers=headers,
-                    with_connect_command=True,
+                await in_thread(
+                    lambda: self._connection.connect(
+                        settings.username, settings.password, headers=headers, with_connect_command=True
+                    ),
+                    "stomp-dial",
                 )
         except OSError as error:
             raise faults.dial_fault(self.host, error, settings.secure) from error

@@ -15,6 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from hub.adapters.blocking import in_thread
 from hub.adapters.mqtt import refusals
 from hub.adapters.mqtt.packets import Arrived, Malformed, read_publish
 from hub.adapters.mqtt.settings import MqttSettings
@@ -73,8 +74,7 @@ async def dial(client: Client, settings: MqttSettings, timeout: float, *, sessio
     options: dict[str, Any] = {"keepalive": settings.keepalive_seconds}
     if settings.five:
         options |= {"clean_start": not session, "properties": _connect_properties(settings, session=session)}
-    loop = asyncio.get_running_loop()
-    dialling = loop.run_in_executor(None, lambda: client.connect(address.host, address.port, **options))
+    dialling = in_thread(lambda: client.connect(address.host, address.port, **options), "mqtt-dial")
 
     def dialled_for_nobody(done: asyncio.Future[MQTTErrorCode]) -> None:
         done.exception()

@@ -5,9 +5,13 @@ That each connects by itself once its broker is there, or takes its password, is
 """
 
 import asyncio
+import socket
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from hub import Hub
 from hub.config import build
@@ -48,3 +52,37 @@ async def test_brokers_that_are_down_stop_nothing_and_say_why(sqlite_url: str, t
             assert "nobody listens" in listed[kind]["last_error"]
             assert f'hub_adapter_up{{adapter="{kind}"}} 0' in metrics
             assert adapters[kind]["url"].partition("//")[2] in status
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """Whoever dials it hears nothing, as behind a firewall that drops packets: the listener's backlog is full."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        port: int = listener.getsockname()[1]
+        dialled = [socket.socket() for _ in range(4)]
+        for each in dialled:
+            each.setblocking(False)
+            each.connect_ex(("127.0.0.1", port))
+        yield port
+        for each in dialled:
+            each.close()
+
+
+@pytest.mark.parametrize("kind", ["mqtt", "activemq"])
+def test_the_end_does_not_wait_for_a_broker_that_is_dialled_in_a_thread(
+    kind: str, silent_port: int, sqlite_url: str
+) -> None:
+    adapters = {kind: {"type": kind, "url": URLS[kind].format(silent_port)}}
+    routes = [{"name": "in", "from": kind, "topic": TOPICS[kind], "handler": "note"}]
+    before = set(threading.enumerate())
+
+    def dialling() -> list[str]:
+        return [thread.name for thread in set(threading.enumerate()) - before if thread.name.endswith("-dial")]
+
+    async def live() -> None:
+        document = {"http": {"port": 0}, "adapters": adapters, "routes": routes}
+        async with Hub(build(document, {"DATABASE_URL": sqlite_url}), handlers=[note]):
+            await eventually(lambda: dialling() != [])
+
+    asyncio.run(live())
+    assert dialling(), "the dial was waited for"
