@@ -55,6 +55,7 @@ from hub.settings import (
 )
 from hub.surface import (
     adapter_kinds,
+    doors,
     make_adapters,
     make_outlets,
     open_http,
@@ -142,7 +143,9 @@ class Hub(Producer):
             lease=min(LEASE, configuration.jobs.lease),
             shutdown_timeout=max(1.0, configuration.jobs.shutdown_timeout),
         )
-        self.supervisor = Supervisor(self.adapters, adapter_kinds(configuration), parts)
+        self.supervisor = Supervisor(
+            self.adapters, adapter_kinds(configuration), parts, lambda: doors(self.configuration)
+        )
         self.outlets.update(make_outlets(self.adapters, self.supervisor, self.clock), **self.outbound.outlets)
         self.metrics.watch(
             *("hub_circuit_open", "Whether sending rests, after failures in a row.", "to"),

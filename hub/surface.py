@@ -102,6 +102,11 @@ def adapter_kinds(configuration: Configuration) -> dict[str, str]:
     }
 
 
+def doors(configuration: Configuration) -> list[str]:
+    """The names of the enabled adapters that are the hub's own port."""
+    return [name for name, adapter in configuration.adapters.items() if adapter.enabled and adapter.type == _PORT]
+
+
 def make_outlets(adapters: Mapping[str, Adapter], supervisor: Supervisor, clock: Clock) -> dict[str, Outlet]:
     """The ways out by name: every adapter that sends, behind a circuit of its own."""
     outlets = {}

@@ -8,6 +8,7 @@ becomes a quarantined row (`rows`, `take`).
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -54,6 +55,8 @@ class Intake:
         self._max_depth = max_depth
         self._max_payload = max_payload
         self._metrics = metrics or NoMetrics()
+        self.accepted: Counter[str] = Counter()
+        """Messages that `accept` and `accept_all` took, by the adapter they came by."""
 
     def hook(self, name: str) -> Route | None:
         """The route a webhook may name."""
@@ -80,11 +83,14 @@ class Intake:
             await self.pressure.admit(sum(len(message.body) for message in messages))
             jobs = [self._wanted(found, message) for message in messages]
             if len(jobs) == 1:
-                return [await self._accepted(route, jobs[0])]
-            return list(await asyncio.gather(*(self._accepted(route, job) for job in jobs)))
+                accepted = [await self._accepted(route, jobs[0])]
+            else:
+                accepted = list(await asyncio.gather(*(self._accepted(route, job) for job in jobs)))
         except HubError as error:
             self._metrics.observe_ingest(route, _outcome(error))
             raise
+        self.accepted[found.adapter] += len(accepted)
+        return accepted
 
     async def _accepted(self, route: str, job: NewJob | None) -> Accepted:
         if job is None:

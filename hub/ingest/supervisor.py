@@ -6,7 +6,7 @@ Invariant: one adapter that is down, or whose password is wrong, keeps neither t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
@@ -51,10 +51,20 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Supervisor:
-    """`adapters` by name, `kinds` their types. States are there before anything is started, and after it stopped."""
+    """`adapters` by name, `kinds` their types. States are there before anything is started, and after it stopped.
 
-    def __init__(self, adapters: Mapping[str, Adapter], kinds: Mapping[str, str], parts: Parts) -> None:
+    `doors`: the names of those that are the hub's own port, as they are now: there is nothing to start, but to be seen.
+    """
+
+    def __init__(
+        self,
+        adapters: Mapping[str, Adapter],
+        kinds: Mapping[str, str],
+        parts: Parts,
+        doors: Callable[[], Collection[str]] = tuple,
+    ) -> None:
         self._adapters = dict(adapters)
+        self._doors = doors
         self._intake: Intake | None = None
         self._read = True
         self._parts = parts
@@ -137,7 +147,17 @@ class Supervisor:
 
     def view(self) -> list[dict[str, Any]]:
         """Every adapter, as `GET /api/adapters` shows them."""
-        return [state.view() for state in self.states.values()]
+        return [state.view() for state in self._seen()]
+
+    def _seen(self) -> list[AdapterState]:
+        return [*self.states.values(), *map(self._door, self._doors())]
+
+    def _door(self, name: str) -> AdapterState:
+        state = AdapterState(name, "http")
+        if self._intake is not None and self._read:
+            state.state = "connected"
+            state.received = self._intake.accepted[name]
+        return state
 
     def _expose(self) -> None:
         watch = self._parts.metrics.watch
@@ -147,7 +167,7 @@ class Supervisor:
             "hub_adapter_in_flight", "Messages read and not acknowledged.", "adapter", partial(self._all, "in_flight")
         )
         for name, help in (
-            ("received", "Messages acknowledged to the broker."),
+            ("received", "Messages taken, and acknowledged to their sender."),
             ("published", "Messages sent, on their receipts."),
             ("quarantined", "Messages kept because they could not be worked on."),
             ("reconnects", "Connections after the first."),
@@ -155,7 +175,7 @@ class Supervisor:
             watch(f"hub_adapter_{name}", help, "adapter", partial(self._all, name), counts=True)
 
     def _up(self) -> dict[str, float]:
-        return {name: float(state.is_ready()) for name, state in self.states.items()}
+        return {state.name: float(state.is_ready()) for state in self._seen()}
 
     def _lag(self) -> dict[tuple[str, ...], float]:
         return {
@@ -163,7 +183,7 @@ class Supervisor:
         }
 
     def _all(self, count: str) -> dict[str, float]:
-        return {name: float(state.view()[count]) for name, state in self.states.items()}
+        return {state.name: float(state.view()[count]) for state in self._seen()}
 
 
 def connects(adapter: Adapter) -> TypeGuard[Connected]:

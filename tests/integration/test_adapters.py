@@ -47,7 +47,8 @@ async def test_the_state_of_an_adapter_is_told_and_counted() -> None:
         job = await harness.enqueue("publish", {}, metadata={"to": "erp", "topic": "t"})
         await harness.wait(job)
         async with session.get("/api/adapters") as answer:
-            [state] = (await answer.json())["data"]
+            [state, port] = (await answer.json())["data"]
+        assert (port["name"], port["type"]) == ("web", "http")
         assert state.pop("lag") == {erp.broker.stream: 0}
         assert state == {
             "name": "erp", "type": "memory", "state": "connected", "last_error": None, "in_flight": 0, "received": 2,
@@ -61,6 +62,37 @@ async def test_the_state_of_an_adapter_is_told_and_counted() -> None:
         assert 'hub_adapter_received_total{adapter="erp"} 2.0' in text
         assert 'hub_circuit_open{to="erp"} 0.0' in text
         assert f'hub_adapter_lag{{adapter="erp",stream="{erp.broker.stream}"}} 0.0' in text
+
+
+async def test_the_port_is_an_adapter_as_the_others() -> None:
+    routes = [{"name": "in", "from": "web", "handler": "taken", "filter": "payload.wanted"}]
+    async with (
+        running_hub(
+            handlers=[taken],
+            configuration={
+                "adapters": {"web": {"type": "http"}, "shut": {"type": "http", "enabled": False}},
+                "jobs": {"enable_metrics": True},
+                "routes": routes,
+            },
+        ) as harness,
+        aiohttp.ClientSession(harness.url) as session,
+    ):
+        for payload, status in (({"wanted": True}, 202), ({"wanted": False}, 202), (b"{", 400)):
+            given = {"data": payload} if isinstance(payload, bytes) else {"json": payload}
+            async with session.post("/webhooks/in", headers={"Content-Type": "application/json"}, **given) as answer:
+                assert answer.status == status
+        async with session.get("/api/adapters") as answer:
+            [state] = (await answer.json())["data"]
+        assert state == {
+            "name": "web", "type": "http", "state": "connected", "last_error": None, "lag": {}, "in_flight": 0,
+            "received": 2, "published": 0, "quarantined": 0, "reconnects": 0,
+        }  # fmt: skip
+        async with session.get("/health") as answer:
+            assert (await answer.json())["adapters"]["web"]["state"] == "connected"
+        async with session.get("/metrics") as answer:
+            text = await answer.text()
+        assert 'hub_adapter_up{adapter="web"} 1.0' in text
+        assert 'hub_adapter_received_total{adapter="web"} 2.0' in text
 
 
 async def test_a_message_is_published_by_the_api() -> None:

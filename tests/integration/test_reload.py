@@ -238,7 +238,7 @@ async def test_an_adapter_becomes_a_door(edited: Edited) -> None:
         adapters={"web": {"type": "http"}, "plant": {"type": "http"}},
         routes=[ORDERS, {"name": "readings", "from": "plant", "handler": "second"}],
     )
-    assert [one["name"] for one in edited.hub.supervisor.view()] == []
+    assert [(one["name"], one["type"]) for one in edited.hub.supervisor.view()] == [("web", "http"), ("plant", "http")]
     await edited.post("readings", 1)
     assert await edited.ran() == ("second", 1)
     await edited.edit(adapters=document["adapters"], routes=document["routes"])

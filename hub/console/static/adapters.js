@@ -13,7 +13,7 @@ export function adapters() {
   const look = async () => {
     const [states, found, configuration] = await Promise.all([get("/api/adapters"), table.look(), file.look()]);
     const known = new Map(states.data.map((one) => [one.name, one]));
-    const rows = Object.entries(configuration.adapters).map(([name, one]) => ({ ...one, ...known.get(name), name, state: known.get(name)?.state ?? (one.enabled === false ? "disabled" : "listening") }));
+    const rows = Object.entries(configuration.adapters).map(([name, one]) => ({ ...one, ...known.get(name), name, state: known.get(name)?.state ?? "disabled" }));
     redraw(list, rows, drawAdapters);
     redraw(routes, found.data, drawRoutes);
   };

@@ -39,7 +39,7 @@ export function mapOf({ configuration, health, statistics, rates }) {
   }
   const used = Object.keys(adapters).filter((name) => adapters[name].enabled !== false || routes.some((route) => route.from === name));
   const columns = [
-    used.map((name) => source(name, adapters[name], health?.adapters?.[name], routes, rates)),
+    used.map((name) => source(name, adapters[name], health?.adapters?.[name], rates)),
     routes.map((route) => taking(route, adapters, flows(route))),
     [...handlers.keys()].map((name) => working(name, statistics?.handlers?.[name], rates)).concat(own(statistics?.handlers ?? {}, handlers, rates)),
     [...targets.keys()].map((name) => target(name, adapters[name], configuration?.destinations?.[name], health?.adapters?.[name], rates)),
@@ -54,10 +54,9 @@ export function drawMap({ columns, edges }) {
   return graph("The way of messages", shown.map(([column]) => column), edges, shown.map(([, name]) => name));
 }
 
-function source(name, adapter, found, routes, rates) {
-  const state = adapter.enabled === false ? "disabled" : (found?.state ?? "listening");
-  const taken = routes.filter((route) => route.from === name).map((route) => rates.of("ingested", route.name));
-  const here = found ? rates.of("received", name) : taken.some((each) => each === null) ? null : taken.reduce((sum, each) => sum + each, 0);
+function source(name, adapter, found, rates) {
+  const state = adapter.enabled === false ? "disabled" : (found?.state ?? "unknown");
+  const here = rates.of("received", name);
   const lag = Object.values(found?.lag ?? {}).reduce((sum, each) => sum + each, 0);
   const words = [state, state === "disabled" ? null : known(here), lag ? `lag ${lag.toLocaleString("en")}` : null];
   return { id: `a:${name}`, title: name, text: said(words), kind: kindOf(state), href: "#/adapters", tip: `${adapter.type} ${name}: ${state}\n${found?.last_error ?? ""}` };

@@ -8,7 +8,7 @@ const CUT = 4_000;
 const PIECE = 8_000;
 const DASH = "–";
 const KINDS = {
-  completed: "good", connected: "good", listening: "good", active: "good", ok: "good",
+  completed: "good", connected: "good", active: "good", ok: "good",
   failed: "bad", stopped: "bad", refused: "bad", degraded: "bad", away: "bad",
   retrying: "warn", connecting: "warn", waiting: "warn", paused: "warn",
   processing: "busy", running: "busy", queued: "busy",

@@ -204,7 +204,7 @@ async def test_schedules_are_paused_and_run_and_a_workflow_is_signalled(sqlite_u
         await sure(page, "Send")
         await expect(page.locator(".of-top .badge")).to_have_text("completed")
         await expect(page.locator(".node.good")).to_have_count(2)
-        for view, text in (("adapters", "listening"), ("configuration", "The file was not edited")):
+        for view, text in (("adapters", "connected"), ("configuration", "The file was not edited")):
             await page.click(f"nav a[data-name='{view}']")
             await expect(page.locator("main")).to_contain_text(text)
         assert faults == []
