@@ -6,6 +6,7 @@ Invariant: every error that leaves this package is one of the tree in hub.errors
 from __future__ import annotations
 
 import asyncio
+import re
 
 from asyncmy import errors
 
@@ -16,13 +17,17 @@ from hub.errors import AlreadyExists, DatabaseUnavailable, HubError, Rejected, T
 # the victim waited for AUTO_INCREMENT
 _CONFLICTS = frozenset((1213, 1205, 1020, 3572, 1467))
 _TAKEN = frozenset((1062, 1586))
-# Disk, memory and connections that ran out; a server that stops, is read-only, or ended the connection.
+# Disk, memory and connections that ran out (3, 5, 20 and 28 the server hands on from its system); a server that stops,
+# is read-only, or ended the connection. Not 1038: a sort too large for its buffer is too large each time.
 _AWAY = frozenset(
     (
-        *(1021, 1037, 1038, 1041, 1114, 1135, 1040, 1042, 1043, 1129, 1203, 1226),
-        *(1053, 1077, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1184, 1290, 1792, 1836, 1927, 3159, 4031),
+        *(3, 5, 20, 28, 1021, 1037, 1041, 1114, 1135, 1040, 1042, 1043, 1129, 1203, 1226),
+        *(1053, 1077, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1184, 1792, 1836, 1927, 3159, 4031),
     )
 )
+# An option of the server forbids the statement: --read-only, or --secure-file-priv, which will do so each time.
+_FORBIDDEN = 1290
+_READ_ONLY = re.compile("read[-_]only")
 # Checks that failed and values that do not fit, where the state is but HY000; 1153: larger than max_allowed_packet.
 _UNFIT = frozenset((1048, 1153, 1264, 1265, 1292, 1364, 1366, 1406, 3140, 3819, 4025, 4035, 4036, 4037, 4038))
 # How enqueue.sql says that an id is taken, which its ON DUPLICATE KEY would otherwise hide.
@@ -60,7 +65,11 @@ def translate(error: BaseException) -> HubError | None:
 def _from_driver(error: errors.MySQLError) -> HubError | None:
     code = error.args[0] if error.args else None
     message = str(error.args[1] if len(error.args) > 1 else error)
-    if not isinstance(code, int) or code < 1000 or 2000 <= code < 3000:
+    if not isinstance(code, int):
+        code = 0
+        if isinstance(error, errors.ProgrammingError | errors.NotSupportedError):  # of its caller
+            return None
+    if code == 0 or 2000 <= code < 3000:
         # Its own: not connected, cancelled, lost, packets out of order.
         return DatabaseUnavailable(f"no answer from the database server: {message}")
     if code in _CONFLICTS:
@@ -69,7 +78,7 @@ def _from_driver(error: errors.MySQLError) -> HubError | None:
         return AlreadyExists(message)
     if code == 1048 and message == _ID_TAKEN:
         return AlreadyExists("a duplicate: one of the ids is taken")
-    if code in _AWAY:
+    if code in _AWAY or (code == _FORBIDDEN and _READ_ONLY.search(message)):
         return DatabaseUnavailable(message)
     state: str | None = getattr(error, "sqlstate", None)
     if code in _UNFIT or (state is not None and state[:2] in ("22", "23")):

@@ -14,8 +14,10 @@ from hub.errors import AlreadyExists, DatabaseUnavailable, HubError, Rejected, T
 
 # 40P01 deadlock, 40001 serialization failure, 55P03 lock timeout
 _CONFLICTS = frozenset(("40P01", "40001", "55P03"))
-# connection exceptions, insufficient resources (disk, memory, connections), operator intervention, system errors
+# connection exceptions, insufficient resources (disk, memory, connections), operator intervention, system errors; not
+# what a statement asks too much of (temp_file_limit, say), nor a file it names that is not there, or there already
 _AWAY = frozenset(("08", "53", "57", "58"))
+_OF_STATEMENTS = frozenset(("53400", "58P01", "58P02"))
 # 25006: the server became a read-only standby; 25P03: it ended a transaction that idled
 _AWAY_STATES = frozenset(("25006", "25P03"))
 QUERY_CANCELLED = "57014"
@@ -52,7 +54,7 @@ def _from_state(state: str, message: str) -> HubError | None:
         return TransactionConflict(message)
     if state == "23505":
         return AlreadyExists(message)
-    if state == QUERY_CANCELLED:
+    if state == QUERY_CANCELLED or state in _OF_STATEMENTS:
         return None
     if state[:2] in _AWAY or state in _AWAY_STATES:
         return DatabaseUnavailable(message)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from typing import Any
 
 import pytest
@@ -287,6 +288,26 @@ async def test_a_transaction_in_which_the_hub_cannot_write_ends_its_attempt_and_
             row = await r.until(await r.enqueue("moves", sends))
             assert (row["statusid"], row["crashcount"]) == (4, 0)
             assert (await r.until(await r.enqueue("effect")))["statusid"] == 3
+
+
+async def test_a_statement_that_fails_each_time_is_no_database_that_is_away(rig: RigMaker) -> None:
+    failing = {
+        "postgresql": "COPY effects FROM '/nowhere/missing'",
+        "mysql": "LOAD DATA INFILE '/nowhere/missing' INTO TABLE effects",
+    }
+
+    @handler("load", max_retries=0)
+    async def load(job: Job) -> None:
+        await job.db.execute(EFFECT, {"msg": job.id})
+        await job.db.execute(text(failing[job.db.dialect.name]))
+
+    async with rig(load) as r:
+        if r.database.dialect == "sqlite":
+            pytest.skip("its statements read no files")
+        await r.sql(EFFECTS)
+        row = await r.until(await r.enqueue("load"))
+        assert (row["statusid"], row["failure"]) == (4, "exhausted")
+        assert re.search("/nowhere/missing|--secure-file-priv", row["lasterror"])
 
 
 async def test_a_savepoint_undoes_a_part(rig: RigMaker) -> None:

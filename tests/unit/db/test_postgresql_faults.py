@@ -27,6 +27,10 @@ def server_error(state: str) -> BaseException:
         (server_error("23505"), AlreadyExists),
         (server_error("22021"), Rejected),
         (server_error("57014"), None),
+        (server_error("53100"), DatabaseUnavailable),  # the disk is full
+        (server_error("53400"), None),  # temp_file_limit, of one statement
+        (server_error("58030"), DatabaseUnavailable),  # the disk fails
+        (server_error("58P01"), None),  # COPY from a file that is not there
         (server_error("42601"), None),
         (ValueError("a bug"), None),
     ],
