@@ -5,6 +5,8 @@ Invariant: looks at the attempt and at what it raised, and decides nothing about
 
 from __future__ import annotations
 
+import logging
+
 from hub.clock import Clock
 from hub.errors import (
     Cancel,
@@ -24,6 +26,7 @@ from hub.ports import Database
 from hub.queue.attempt import Attempt, Stop
 from hub.transitions import Cancelled, Completed, Failed, Outcome, Returned, Rules, Snoozed, Unknown, decide
 
+_log = logging.getLogger("hub.queue")
 _ERROR_LIMIT = 8000
 
 
@@ -83,6 +86,7 @@ class Endings:
         if isinstance(meaning, TransactionConflict):
             return RERUN
         if isinstance(meaning, DatabaseUnavailable):
+            _log.warning("job %s runs again, as its handler met a database that is away: %s", attempt.claim.id, meaning)
             return self.later()
         return Failed(describe(error), permanent=isinstance(error, Permanent) or entry.is_permanent(error))
 

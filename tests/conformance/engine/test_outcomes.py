@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from hub import Job, handler
-from hub.errors import Cancel, Permanent, Retry, Snooze, TransactionConflict
+from hub.errors import Cancel, DatabaseUnavailable, Permanent, Retry, Snooze, TransactionConflict
 from tests.conformance.engine.rig import RigMaker
 from tests.conformance.engine.types import Order
 
@@ -288,6 +288,25 @@ async def test_a_transaction_in_which_the_hub_cannot_write_ends_its_attempt_and_
             row = await r.until(await r.enqueue("moves", sends))
             assert (row["statusid"], row["crashcount"]) == (4, 0)
             assert (await r.until(await r.enqueue("effect")))["statusid"] == 3
+
+
+async def test_a_job_that_met_a_database_away_runs_again_and_says_so(
+    rig: RigMaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    met: list[int] = []
+
+    @handler("cut.off", max_retries=0)
+    async def cut_off(job: Job) -> None:
+        met.append(job.attempt)
+        if len(met) == 1:
+            raise DatabaseUnavailable("the connection was closed")
+
+    async with rig(cut_off) as r:
+        job = await r.enqueue("cut.off")
+        row = await r.until(job)
+        assert (row["statusid"], row["retrycount"], met) == (3, 0, [0, 0])
+    assert f"job {job} runs again" in caplog.text
+    assert "the connection was closed" in caplog.text
 
 
 async def test_a_statement_that_fails_each_time_is_no_database_that_is_away(rig: RigMaker) -> None:
