@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from hub.cli import values
 from hub.cli.command import AsJson, ConfigFile
 
 EXAMPLES = (
@@ -17,9 +18,12 @@ EXAMPLES = (
 
 
 def bench(
-    jobs: Annotated[int, typer.Option("--jobs", min=100, max=10_000_000, help="How many each figure is taken of.")] = (
-        10_000
-    ),
+    jobs: Annotated[
+        int,
+        typer.Option(
+            "--jobs", parser=values.whole(100, 10_000_000), metavar="N", help="How many each figure is taken of."
+        ),
+    ] = 10_000,
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from hub.cli import values
 from hub.cli.command import AsJson, ConfigFile, command, group
-from hub.cli.jobs import Handler, Limit, Queue
+from hub.cli.jobs import Cursor, Handler, Limit, Queue
 
 app = group("Dead letters: jobs that failed for good, and messages that were quarantined.")
 
@@ -43,7 +43,7 @@ async def list_dead(
     failure: Failure = None,
     since: Since = None,
     limit: Limit = 50,
-    cursor: Annotated[str | None, typer.Option(metavar="CURSOR", help="Go on where the last page ended.")] = None,
+    cursor: Cursor = None,
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -51,11 +51,15 @@ async def list_dead(
     from hub.cli.dead_letters import show_page
     from hub.cli.session import opened
     from hub.cli.show import print_json
+    from hub.errors import Rejected
     from hub.queue.records import DeadFilter
 
     where = DeadFilter(handler=handler, queue=queue, failure=failure, since=since)
     async with opened(config) as session:
-        page, following = await session.records.dead(where, cursor=cursor, limit=limit)
+        try:
+            page, following = await session.records.dead(where, cursor=cursor, limit=limit)
+        except Rejected as error:
+            raise (values.no_cursor(cursor) if cursor and error.field == "cursor" else error) from None
     if as_json:
         print_json({"data": page, "next": following})
     else:

@@ -35,7 +35,14 @@ async def enqueue(
     ] = False,
     text: Annotated[bool, typer.Option("--text", help="The payload is plain text, JSON or not.")] = False,
     queue: Annotated[str | None, typer.Option(metavar="NAME", help="Left out: the handler's own.")] = None,
-    priority: Annotated[int | None, typer.Option(metavar="N", help="Higher runs first; 0 unless said.")] = None,
+    priority: Annotated[
+        int | None,
+        typer.Option(
+            parser=values.whole(-values.INT_MOST, values.INT_MOST),
+            metavar="N",
+            help="Higher runs first; 0 unless said.",
+        ),
+    ] = None,
     at: Annotated[
         datetime | None, typer.Option(parser=values.instant, metavar="TIME", help="Not before, like 2026-01-31T08:00Z.")
     ] = None,
@@ -52,7 +59,12 @@ async def enqueue(
         str | None, typer.Option(metavar="KEY", help="While a job of the handler with it lives, no second one is made.")
     ] = None,
     max_retries: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="After the first attempt. Left out: the handler's.")
+        int | None,
+        typer.Option(
+            parser=values.whole(0, values.INT_MOST),
+            metavar="N",
+            help="After the first attempt. Left out: the handler's.",
+        ),
     ] = None,
     timeout: Annotated[
         float | None,

@@ -28,7 +28,10 @@ Since = Annotated[
     datetime | None,
     typer.Option("--since", parser=values.past, metavar="WHEN", help="Not older than that: 30m, 2h, 7d, or a time."),
 ]
-Limit = Annotated[int, typer.Option("--limit", min=1, max=200, metavar="N", help="So many at most.")]
+Limit = Annotated[
+    int, typer.Option("--limit", parser=values.whole(1, 200), metavar="N", help="So many at most: 1 to 200.")
+]
+Cursor = Annotated[str | None, typer.Option("--cursor", metavar="CURSOR", help="Go on where the last page ended.")]
 
 
 @command(
@@ -46,7 +49,7 @@ async def list_jobs(
     queue: Queue = None,
     since: Since = None,
     limit: Limit = 50,
-    cursor: Annotated[str | None, typer.Option(metavar="CURSOR", help="Go on where the last page ended.")] = None,
+    cursor: Cursor = None,
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -57,6 +60,8 @@ async def list_jobs(
     from hub.model import Status as Word
 
     async with opened(config) as session:
+        if cursor is not None and await session.records.job(cursor) is None:
+            raise values.no_cursor(cursor)
         page, following = await session.records.jobs(
             status=None if status is None else Word(status),
             handler=handler,
@@ -148,7 +153,12 @@ async def tail(
     status: Status = None,
     handler: Handler = None,
     queue: Queue = None,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, metavar="N", help="First, so many that ended.")] = 10,
+    lines: Annotated[
+        int,
+        typer.Option(
+            "--lines", "-n", parser=values.whole(0, 1_000_000), metavar="N", help="First, so many that ended."
+        ),
+    ] = 10,
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:

@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from hub.cli import values
 from hub.cli.command import AsJson, ConfigFile, command, group
+from hub.cli.jobs import Limit
 
 app = group("Schedules: list, run now, pause, resume.")
 
@@ -24,9 +26,10 @@ Names = Annotated[list[str], typer.Argument(metavar="NAME", help="Of one or more
 )
 async def list_schedules(
     following: Annotated[
-        int, typer.Option("--next", min=1, max=50, metavar="N", help="Show so many of each one's next times.")
+        int,
+        typer.Option("--next", parser=values.whole(1, 50), metavar="N", help="Show so many of each one's next times."),
     ] = 1,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=200, metavar="N", help="So many at most.")] = 50,
+    limit: Limit = 50,
     after: Annotated[str, typer.Option("--after", metavar="NAME", help="Go on behind this name.")] = "",
     config: ConfigFile = None,
     as_json: AsJson = False,

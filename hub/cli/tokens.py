@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from hub.cli import values
 from hub.cli.command import AsJson, ConfigFile, command, group
 
 app = group(
     "Tokens of callers, kept in the database.\n\nThose of the configuration (auth.tokens) are not listed here, and can "
     "be changed only there."
 )
-
-
-class Role(StrEnum):
-    """viewer sees, operator also changes jobs, admin everything."""
-
-    viewer = "viewer"
-    operator = "operator"
-    admin = "admin"
 
 
 @command(
@@ -31,7 +23,12 @@ class Role(StrEnum):
 async def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Whose it is; shown in the log.")],
     role: Annotated[
-        Role, typer.Option(help="viewer sees (without payloads), operator also changes jobs, admin everything.")
+        str,
+        typer.Option(
+            parser=values.role,
+            metavar="ROLE",
+            help="viewer sees (without payloads), operator also changes jobs, admin everything.",
+        ),
     ],
     config: ConfigFile = None,
     as_json: AsJson = False,
@@ -45,9 +42,9 @@ async def create(
     from hub.db.tokens import TokenStore
 
     async with opened(config) as session:
-        token = await TokenStore(session.database).create(name, role.value)
+        token = await TokenStore(session.database).create(name, role)
     if as_json:
-        print_json({"name": name, "role": role.value, "token": token})
+        print_json({"name": name, "role": role, "token": token})
         return
     print(token)
     say("[dim]keep it now: it cannot be shown again[/]")

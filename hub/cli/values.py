@@ -5,7 +5,8 @@ Invariant: a text that cannot be understood is told with the option's name and a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -14,6 +15,8 @@ import typer
 from hub.clock import SystemClock
 
 _T = TypeVar("_T")
+INT_MOST = 2**31 - 1
+"""The largest number of the database's columns."""
 
 
 class Names(tuple[str, ...]):
@@ -30,6 +33,27 @@ def names(text: str) -> Names:
     if not all(found):
         raise typer.BadParameter('names separated by commas, like "default,critical"')
     return Names(found)
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Whole numbers within these bounds."""
+
+    def number(text: str) -> int:
+        # A default is a number already. More digits than these Python would not even read.
+        if re.fullmatch(r"-?[0-9]{1,18}", str(text)) and least <= int(text) <= most:
+            return int(text)
+        raise typer.BadParameter(f"{str(text)!r} is no whole number from {least} to {most}")
+
+    number.__name__ = "integer"  # the help's word for what the option takes
+    return number
+
+
+def no_cursor(text: str) -> typer.BadParameter:
+    """For a --cursor that is no place in its list."""
+    return typer.BadParameter(
+        f"{text!r} is no place in this list: take what the last page showed behind --cursor, or leave it out",
+        param_hint="'--cursor'",
+    )
 
 
 def duration(text: str) -> float:
@@ -76,6 +100,20 @@ def status(text: str) -> int:
     from hub.model import Status
 
     return _known("status", text, {each.word: each.value for each in Status})
+
+
+def workflow_status(text: str) -> str:
+    """A status of workflows by its word."""
+    from hub.workflows.control import STATUSES
+
+    return _known("status", text, {each: each for each in STATUSES})
+
+
+def role(text: str) -> str:
+    """A role of callers."""
+    from hub.db.tokens import ROLES
+
+    return _known("role", text, {each: each for each in ROLES})
 
 
 def failure(text: str) -> str:

@@ -9,6 +9,7 @@ import typer
 
 from hub.cli import values
 from hub.cli.command import AsJson, ConfigFile, command, group
+from hub.cli.jobs import Cursor, Limit
 
 app = group("Workflows: list, look at, start, cancel, resume, signal.")
 
@@ -27,7 +28,12 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="Of the workflow.")]
 async def list_workflows(
     status: Annotated[
         str | None,
-        typer.Option("--status", metavar="STATUS", help="pending, running, completed, failed or cancelled."),
+        typer.Option(
+            "--status",
+            parser=values.workflow_status,
+            metavar="STATUS",
+            help="pending, running, completed, failed or cancelled.",
+        ),
     ] = None,
     type: Annotated[str | None, typer.Option("--type", metavar="NAME", help="Only of this type.")] = None,
     since: Annotated[
@@ -36,8 +42,8 @@ async def list_workflows(
             "--since", parser=values.past, metavar="WHEN", help="Not older than that: 30m, 2h, 7d, or a time."
         ),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=200, metavar="N", help="So many at most.")] = 50,
-    cursor: Annotated[str | None, typer.Option(metavar="CURSOR", help="Go on where the last page ended.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -45,11 +51,16 @@ async def list_workflows(
     from hub.cli import workflow_view
     from hub.cli.session import opened
     from hub.cli.show import print_json
+    from hub.errors import NotFound
 
     async with opened(config) as session:
-        page, following = await workflow_view.workflows_of(session).page(
-            status=status, type=type, since=since, cursor=cursor, limit=limit
-        )
+        workflows = workflow_view.workflows_of(session)
+        if cursor is not None:
+            try:
+                await workflows.summary(cursor)
+            except NotFound:
+                raise values.no_cursor(cursor) from None
+        page, following = await workflows.page(status=status, type=type, since=since, cursor=cursor, limit=limit)
     if as_json:
         print_json({"data": page, "next": following})
     else:

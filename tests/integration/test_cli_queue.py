@@ -106,7 +106,7 @@ def test_the_payload_may_come_from_anywhere(project: CliProject, tmp_path: Path,
         (["cli.fine", "--lines", "-", "--dedupe", "k"], 2, "one key for all lines"),
         (["cli.fine", "--file", "/no/such/file"], 1, "/no/such/file: No such file or directory"),
         (["x" * 300, "1"], 1, "longer than 255 characters"),
-        (["cli.fine", "1", "--priority", "99999999999"], 1, "priority"),
+        (["cli.fine", "1", "--priority", "99999999999"], 2, "--priority"),
         (["cli.fine", "1", "--timeout", "0s"], 2, "longer than 0"),
     ],
 )
@@ -208,6 +208,13 @@ def test_the_list_goes_on_where_it_ended(worked: tuple[CliProject, dict[str, str
     assert [job["id"] for job in (*first["data"], *second["data"])] == sorted(ids.values(), reverse=True)
     assert second["next"] is None
     assert f"--cursor {first['next']}" in project.hub("jobs", "list", "--limit", "3").stderr
+
+
+@pytest.mark.parametrize("kind", ["jobs", "dead", "workflows"])
+def test_a_cursor_that_is_no_place_in_the_list_is_told(kind: str, worked: tuple[CliProject, dict[str, str]]) -> None:
+    answer = worked[0].hub(kind, "list", "--cursor", "zzz")
+    assert answer.exit_code == 2
+    assert "Invalid value for '--cursor': 'zzz' is no place in this list" in answer.stderr
 
 
 def test_a_job_is_shown_with_its_attempts(worked: tuple[CliProject, dict[str, str]]) -> None:

@@ -81,5 +81,5 @@ def test_what_is_not_there_is_said(project: CliProject) -> None:
     for words in (["start", "unheard"], ["show", "nobody"], ["resume", "nobody"], ["signal", "nobody", "x"]):
         refused = project.hub("workflows", *words)
         assert (refused.exit_code, "there is no workflow" in refused.stderr) == (1, True)
-    assert project.hub("workflows", "list", "--status", "done").exit_code == 1
+    assert project.hub("workflows", "list", "--status", "done").exit_code == 2
     assert project.json("workflows", "list") == {"data": [], "next": None}

@@ -61,6 +61,24 @@ def test_a_reason_is_a_word() -> None:
         values.failure("exhuasted")
 
 
+def test_a_role_and_a_state_of_workflows_are_words() -> None:
+    assert (values.role("Viewer"), values.workflow_status("failed")) == ("viewer", "failed")
+    with pytest.raises(typer.BadParameter, match='did you mean "operator"'):
+        values.role("operater")
+    with pytest.raises(typer.BadParameter, match="choose from pending, running, completed, failed, cancelled"):
+        values.workflow_status("x")
+
+
+@pytest.mark.parametrize("text", ["", "x", "0", "201", "1.5", "1e2", "-5", "\u0661", "9" * 5000])
+def test_a_number_that_is_none_or_out_of_bounds_is_told_with_the_bounds(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="is no whole number from 1 to 200"):
+        values.whole(1, 200)(text)
+
+
+def test_numbers() -> None:
+    assert [values.whole(-3, 200)(text) for text in ("1", "200", "-3", "007")] == [1, 200, -3, 7]
+
+
 def test_names_are_separated_by_commas() -> None:
     assert values.names("default, critical") == ("default", "critical")
     with pytest.raises(typer.BadParameter):
