@@ -16,6 +16,7 @@ from asyncmy.connection import Connection
 from asyncmy.constants import CLIENT, FIELD_TYPE
 from asyncmy.converters import conversions
 
+from hub.db.greeting import reason_of
 from hub.db.mysql.faults import translate
 from hub.db.mysql.instants import from_server
 from hub.db.settings import DatabaseSettings
@@ -61,7 +62,10 @@ class Connector:
         try:
             return await self._open(autocommit, own)
         except Exception as error:
-            reason = str(translate(error) or f"{type(error).__name__}: {error}").splitlines()[0]
+            reason = (
+                reason_of(error, self._address)
+                or str(translate(error) or f"{type(error).__name__}: {error}").splitlines()[0]
+            )
             raise DatabaseUnavailable(f"cannot connect to {self._address.masked}: {reason}") from error
 
     def server(self, connection: Any) -> Server:
@@ -88,6 +92,8 @@ class Connector:
             return await self._connect(self._tls, autocommit, own)
         try:
             return await self._connect(self._tls, autocommit, own)
+        except TimeoutError:
+            raise  # a server speaks before it is asked for TLS: without it, this one would be as silent
         except Exception as error:
             plain = await self._connect(None, autocommit, own)
             _log.debug("%s does without TLS: %s", self._address.masked, error)

@@ -15,6 +15,7 @@ from typing import Any
 
 from asyncmy.errors import MySQLError
 
+from hub.db.greeting import awaited
 from hub.db.migrations import Migration, Recorded
 from hub.db.mysql.connector import Connector, leave
 from hub.db.mysql.faults import code_of, translate
@@ -46,7 +47,8 @@ class MysqlTarget:
         """`locked`: wait for other migrators, and keep them waiting until the end of the block."""
         # An index on a large table takes its time, and so may the lock.
         settings = DatabaseSettings(application_name="hub migrate", transaction_timeout=_PATIENCE)
-        connection = await Connector(address, settings).open()
+        with awaited(address):
+            connection = await Connector(address, settings).open()
         target = cls(connection)
         try:
             if locked and not await target._get_lock(0):

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import asyncpg
 
+from hub.db.greeting import reason_of
 from hub.db.postgresql.faults import translate
 from hub.db.settings import DatabaseSettings
 from hub.db.url import Address
@@ -66,7 +67,7 @@ async def connect(address: Address, settings: DatabaseSettings) -> asyncpg.Conne
     try:
         return await asyncpg.connect(**arguments)
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        reason = reason_of(error, address) or f"{type(error).__name__}: {error}".splitlines()[0]
         raise DatabaseUnavailable(f"cannot connect to {address.masked}: {reason}") from error
 
 

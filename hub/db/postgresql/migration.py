@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncpg
 
+from hub.db.greeting import awaited, reason_of
 from hub.db.migrations import Migration, Recorded
 from hub.db.postgresql.connections import connect_arguments
 from hub.db.postgresql.faults import translate
@@ -38,9 +39,10 @@ class PostgresTarget:
         # An index on a large table takes its time, and so may the lock.
         arguments["command_timeout"] = None
         try:
-            connection = await asyncpg.connect(**arguments)
+            with awaited(address):
+                connection = await asyncpg.connect(**arguments)
         except Exception as error:
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            reason = reason_of(error, address) or f"{type(error).__name__}: {error}".splitlines()[0]
             raise DatabaseUnavailable(f"cannot connect to {address.masked}: {reason}") from error
         try:
             if locked and not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
