@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -44,6 +46,9 @@ def run(
       2  configuration, handlers or command line cannot be used
       130, 143  ended at once by a second Ctrl-C or SIGTERM
     """
+    # Too early to follow a reload that is asked for, which must not end it: systemd would take that for a wanted stop.
+    with suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # Imported here, as in every command: `hub --help` needs none of it.
     from hub.cli.serve import serve
 

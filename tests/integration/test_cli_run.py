@@ -78,6 +78,14 @@ async def start(project: CliProject) -> AsyncIterator[Starter]:
 # --- life --------------------------------------------------------------------------------------------------------
 
 
+async def test_a_reload_that_comes_too_early_does_not_end_it(project: CliProject, start: Starter) -> None:
+    project.handlers("import os, signal\nos.kill(os.getpid(), signal.SIGHUP)\n" + HANDLERS)
+    running = await start()
+    await running.until("ready")
+    running.process.terminate()
+    assert await running.ended() == 0
+
+
 async def test_it_tells_what_it_is_and_answers(start: Starter) -> None:
     running = await start()
     ready = await running.until("ready")
