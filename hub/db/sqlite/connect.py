@@ -83,12 +83,24 @@ def open_writer(path: Path) -> WritingConnection:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_LIMIT}")
         connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE}")
-        log = f"{os.path.realpath(path)}-wal"  # where SQLite has it when the path is a link
-        connection.files = {name: found for name in (str(path), log) if (found := _identity(name)) is not None}
+        names = (str(path), _log_of(path))
+        connection.files = {name: found for name in names if (found := _identity(name)) is not None}
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def log_size(path: Path) -> int:
+    """Bytes of the log, from which a checkpoint takes into the file what no reader needs any more."""
+    try:
+        return os.stat(_log_of(path)).st_size
+    except OSError:
+        return 0
+
+
+def _log_of(path: Path) -> str:
+    return f"{os.path.realpath(path)}-wal"  # where SQLite has it when the path is a link
 
 
 def _to_wal(connection: sqlite3.Connection) -> str:

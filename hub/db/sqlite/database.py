@@ -6,6 +6,7 @@ connection of its own because it must work while the event loop of the writer's 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from hub.db.settings import DatabaseSettings
-from hub.db.sqlite.connect import check_version, file_of, make_folder, open_reader, open_writer
+from hub.db.sqlite.connect import check_version, file_of, log_size, make_folder, open_reader, open_writer
 from hub.db.sqlite.dialect import make_engine
 from hub.db.sqlite.faults import translate
 from hub.db.sqlite.filelock import FileLock
@@ -26,8 +27,11 @@ from hub.db.url import Address
 from hub.errors import DatabaseUnavailable, HubError
 from hub.ports import Bulk, Call, JobTransaction, Row, Rows, Runner, Statement
 
+_log = logging.getLogger("hub.db")
+
 # The API, the console and the metrics read; more threads would only share the interpreter.
 _READERS = 3
+_LARGE_LOG = 256 * 1024 * 1024
 
 
 class SqliteDatabase:
@@ -46,6 +50,7 @@ class SqliteDatabase:
             ConnectionThread(f"hub-sqlite-reader {number}", lambda: open_reader(self._path))
             for number in range(_READERS)
         ]
+        self._grown = False
         self._engine: AsyncEngine = make_engine(str(self._path), self._take_for_transaction)
 
     async def start(self) -> None:
@@ -95,7 +100,16 @@ class SqliteDatabase:
         return await self._writer.run(lambda connection: execute_behind(connection, calls))
 
     async def tend(self) -> None:
-        pass  # its plans are the same with statistics and without
+        """Look whether the log grows: a program that reads without end keeps it from being taken into the file. (The
+        plans are the same with statistics and without.)"""
+        size = log_size(self._path)
+        if size > _LARGE_LOG and not self._grown:
+            _log.warning(
+                "%s-wal has grown to %d MB: another program has it open and reads without end; end that, else the disk "
+                "fills",
+                *(self._path, size >> 20),
+            )
+        self._grown = size > _LARGE_LOG
 
     def diagnose(self, error: BaseException) -> HubError | None:
         return translate(error)

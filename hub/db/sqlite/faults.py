@@ -19,6 +19,13 @@ _AWAY = frozenset(
         *(sqlite3.SQLITE_NOLFS, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_INTERRUPT),
     )
 )
+_REMEDIES = {
+    sqlite3.SQLITE_CORRUPT: "; the file is damaged, or lies beside the -wal of another: stop the hub and restore a "
+    "backup, without the old -wal and -shm",
+    sqlite3.SQLITE_NOTADB: "; it is damaged, or the file of another program",
+    sqlite3.SQLITE_READONLY: "; may this user write the file, and its folder?",
+    sqlite3.SQLITE_CANTOPEN: "; may this user read and write the file, and its folder?",
+}
 _TAKEN = frozenset(
     (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID)
 )
@@ -59,5 +66,5 @@ def _from_sqlite(error: sqlite3.Error) -> HubError | None:
     if code in _UNFIT:
         return Rejected(message)
     if code in _AWAY:
-        return DatabaseUnavailable(f"SQLite: {message}")
+        return DatabaseUnavailable(f"SQLite: {message}{_REMEDIES.get(code, '')}")
     return Rejected(message) if message == "malformed JSON" else None

@@ -60,7 +60,7 @@ class SqliteTarget:
         try:
             return await self._thread.run(_recorded)
         except sqlite3.Error as error:
-            raise DatabaseUnavailable(f"cannot read {self._path}: {error}") from error
+            raise DatabaseUnavailable(f"cannot read {self._path}: {translate(error) or error}") from error
 
     async def apply(self, migration: Migration) -> None:
         await self._thread.run(lambda connection: _apply(connection, migration))

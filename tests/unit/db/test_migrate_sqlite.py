@@ -52,7 +52,9 @@ async def test_a_question_does_not_make_the_file(url: str, file: Path) -> None:
 async def test_a_file_that_cannot_be_read_is_named(url: str, file: Path) -> None:
     file.parent.mkdir()
     file.write_bytes(b"this is no database, however long it is" * 100)
-    with pytest.raises(DatabaseUnavailable, match=r"cannot read .*hub\.db: file is not a database"):
+    with pytest.raises(
+        DatabaseUnavailable, match=r"cannot read .*hub\.db: SQLite: file is not a database; it is damaged"
+    ):
         await require_current(url)
 
 

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -271,6 +272,27 @@ async def test_nothing_is_written_to_a_file_that_was_taken_away(
     away.replace(taken)
     await notes.database.run(notes.ADD, [("it is back",)])
     assert await notes.bodies() == ["it is back"]
+
+
+async def test_a_damaged_file_is_told_with_what_to_do(opened: Open, file: Path) -> None:
+    file.parent.mkdir()
+    file.write_bytes(b"a file of another program" * 100)
+    with pytest.raises(DatabaseUnavailable, match="not a database; it is damaged, or the file of another program"):
+        await opened().start()
+
+
+async def test_a_log_that_a_reader_keeps_growing_is_told_once(
+    notes: Notes, file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("hub.db.sqlite.database._LARGE_LOG", 1024 * 1024)
+    with closing(sqlite3.connect(file, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM notes").fetchall()
+        for number in range(3):
+            await notes.database.run(notes.ADD, [(f"{number}" * 2**20,)])
+            await notes.database.tend()
+    assert len(caplog.messages) == 1
+    assert "hub.db-wal has grown to 2 MB" in caplog.messages[0]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
