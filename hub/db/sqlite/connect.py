@@ -43,7 +43,7 @@ class WritingConnection(sqlite3.Connection):
             if _identity(name) != identity:
                 raise DatabaseUnavailable(
                     f"{name} was deleted, moved or replaced while the hub has it open, and nothing more is written: "
-                    "put it back, or start the hub again, on what is there now"
+                    "put it back; or stop the hub, and take the old -wal and -shm away before it starts on another file"
                 )
 
 

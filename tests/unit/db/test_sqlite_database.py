@@ -267,7 +267,7 @@ async def test_nothing_is_written_to_a_file_that_was_taken_away(
         await job.run(notes.ADD, [("lost with the file",)])
     await job.rollback()
     taken.write_bytes(away.read_bytes())  # a backup that is put in its place
-    with pytest.raises(DatabaseUnavailable, match=f"{name} was deleted, moved or replaced"):
+    with pytest.raises(DatabaseUnavailable, match=f"{name} was deleted, moved or replaced.*take the old -wal and -shm"):
         await notes.database.run(notes.ADD, [("lost with the file",)])
     away.replace(taken)
     await notes.database.run(notes.ADD, [("it is back",)])
