@@ -115,6 +115,10 @@ class DatabaseUnavailable(Transient):
     code = "database-unavailable"
 
 
+class ConnectionLost(DatabaseUnavailable):
+    """The connection ended under a statement: the database went away, it was cut, or the statement was too much."""
+
+
 class CacheUnavailable(Transient):
     """The cache cannot be reached or did not answer in time; nothing that matters is lost by it."""
 

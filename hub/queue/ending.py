@@ -6,10 +6,12 @@ Invariant: looks at the attempt and at what it raised, and decides nothing about
 from __future__ import annotations
 
 import logging
+from collections import Counter
 
 from hub.clock import Clock
 from hub.errors import (
     Cancel,
+    ConnectionLost,
     DatabaseUnavailable,
     HubError,
     JobTimeout,
@@ -21,13 +23,16 @@ from hub.errors import (
 )
 from hub.handlers.registry import Entry
 from hub.handlers.where import frames_of, message_of
-from hub.model import Settlement
+from hub.model import FINAL, Settlement
 from hub.ports import Database
 from hub.queue.attempt import Attempt, Stop
 from hub.transitions import Cancelled, Completed, Failed, Outcome, Returned, Rules, Snoozed, Unknown, decide
 
 _log = logging.getLogger("hub.queue")
 _ERROR_LIMIT = 8000
+_CUTS = 10
+"""Connections that a job may lose under its statements before each more is an attempt: a query for which the server
+ends, or is cut off each time, must not run for ever."""
 
 
 class Lost:
@@ -49,6 +54,7 @@ class Endings:
         self._database = database
         self._clock = clock
         self._unknown = unknown
+        self._cut: Counter[str] = Counter()
 
     def stopped(self, attempt: Attempt) -> Recorded:
         """The end of an attempt that was told to end."""
@@ -86,15 +92,26 @@ class Endings:
         if isinstance(meaning, TransactionConflict):
             return RERUN
         if isinstance(meaning, DatabaseUnavailable):
-            _log.warning("job %s runs again, as its handler met a database that is away: %s", attempt.claim.id, meaning)
-            return self.later()
+            return self._away(attempt, error, meaning)
         return Failed(describe(error), permanent=isinstance(error, Permanent) or entry.is_permanent(error))
+
+    def _away(self, attempt: Attempt, error: BaseException, meaning: DatabaseUnavailable) -> Outcome:
+        """What becomes of an attempt whose handler met a database that is away."""
+        job = attempt.claim.id
+        if isinstance(meaning, ConnectionLost) and attempt.in_transaction:
+            self._cut[job] += 1
+            if self._cut[job] > _CUTS:
+                return Failed(describe(error))
+        _log.warning("job %s runs again, as its handler met a database that is away: %s", job, meaning)
+        return self.later()
 
     def settlement(self, attempt: Attempt, outcome: Outcome, entry: Entry | None) -> Settlement:
         """What is to be written; its duration is up to now."""
         claim = attempt.claim
         duration = round((self._clock.monotonic() - attempt.started) * 1000) if attempt.started else 0
         if type(outcome) is Completed:
+            if self._cut:
+                self._cut.pop(claim.id, None)
             return Settlement(
                 claim.id,
                 claim.fence,
@@ -106,6 +123,8 @@ class Endings:
             )
         rules = entry.rules if entry is not None else self._unknown
         transition = decide(claim, outcome, rules, self._clock.random())
+        if self._cut and transition.status in FINAL:
+            self._cut.pop(claim.id, None)
         return Settlement(
             claim.id,
             claim.fence,

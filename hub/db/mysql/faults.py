@@ -11,20 +11,17 @@ import re
 from asyncmy import errors
 
 from hub.db.causes import causes
-from hub.errors import AlreadyExists, DatabaseUnavailable, HubError, Rejected, TransactionConflict
+from hub.errors import AlreadyExists, ConnectionLost, DatabaseUnavailable, HubError, Rejected, TransactionConflict
 
 # deadlock, lock wait timeout, row changed since the snapshot (MariaDB), NOWAIT failed; 1467: a deadlock, too, of which
 # the victim waited for AUTO_INCREMENT
 _CONFLICTS = frozenset((1213, 1205, 1020, 3572, 1467))
 _TAKEN = frozenset((1062, 1586))
-# Disk, memory and connections that ran out (3, 5, 20 and 28 the server hands on from its system); a server that stops,
-# is read-only, or ended the connection. Not 1038: a sort too large for its buffer is too large each time.
-_AWAY = frozenset(
-    (
-        *(3, 5, 20, 28, 1021, 1037, 1041, 1114, 1135, 1040, 1042, 1043, 1129, 1203, 1226),
-        *(1053, 1077, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1184, 1792, 1836, 1927, 3159, 4031),
-    )
-)
+# Disk, memory and connections that ran out (3, 5, 20 and 28 the server hands on from its system); a server that is
+# read-only. Not 1038: a sort too large for its buffer is too large each time.
+_AWAY = frozenset((3, 5, 20, 28, 1021, 1037, 1041, 1114, 1135, 1040, 1042, 1043, 1129, 1203, 1226, 1792, 1836, 3159))
+# A server that stops, or ended the connection.
+_CUT = frozenset((1053, 1077, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 4031))
 # An option of the server forbids the statement: --read-only, or --secure-file-priv, which will do so each time.
 _FORBIDDEN = 1290
 _READ_ONLY = re.compile("read[-_]only")
@@ -56,9 +53,7 @@ def translate(error: BaseException) -> HubError | None:
         if isinstance(candidate, UnicodeEncodeError):
             return Rejected(f"text that is not Unicode cannot be stored: {candidate.reason}")
         if isinstance(candidate, ConnectionError | OSError | asyncio.TimeoutError | EOFError):
-            return DatabaseUnavailable(
-                f"no answer from the database server: {str(candidate) or type(candidate).__name__}"
-            )
+            return ConnectionLost(f"no answer from the database server: {str(candidate) or type(candidate).__name__}")
     return None
 
 
@@ -71,13 +66,15 @@ def _from_driver(error: errors.MySQLError) -> HubError | None:
             return None
     if code == 0 or 2000 <= code < 3000:
         # Its own: not connected, cancelled, lost, packets out of order.
-        return DatabaseUnavailable(f"no answer from the database server: {message}")
+        return ConnectionLost(f"no answer from the database server: {message}")
     if code in _CONFLICTS:
         return TransactionConflict(message)
     if code in _TAKEN:
         return AlreadyExists(message)
     if code == 1048 and message == _ID_TAKEN:
         return AlreadyExists("a duplicate: one of the ids is taken")
+    if code in _CUT:
+        return ConnectionLost(message)
     if code in _AWAY or (code == _FORBIDDEN and _READ_ONLY.search(message)):
         return DatabaseUnavailable(message)
     state: str | None = getattr(error, "sqlstate", None)

@@ -10,16 +10,19 @@ import asyncio
 import asyncpg
 
 from hub.db.causes import causes
-from hub.errors import AlreadyExists, DatabaseUnavailable, HubError, Rejected, TransactionConflict
+from hub.errors import AlreadyExists, ConnectionLost, DatabaseUnavailable, HubError, Rejected, TransactionConflict
 
 # 40P01 deadlock, 40001 serialization failure, 55P03 lock timeout
 _CONFLICTS = frozenset(("40P01", "40001", "55P03"))
-# connection exceptions, insufficient resources (disk, memory, connections), operator intervention, system errors; not
-# what a statement asks too much of (temp_file_limit, say), nor a file it names that is not there, or there already
-_AWAY = frozenset(("08", "53", "57", "58"))
+# insufficient resources (disk, memory, connections), operator intervention, system errors; not what one statement asks
+# too much of (temp_file_limit, say), nor a file it names that is not there, or there already
+_AWAY = frozenset(("53", "57", "58"))
 _OF_STATEMENTS = frozenset(("53400", "58P01", "58P02"))
 # 25006: the server became a read-only standby; 25P03: it ended a transaction that idled
 _AWAY_STATES = frozenset(("25006", "25P03"))
+_CONNECTION = "08"
+# 57P01: the administrator ended the connection; 57P02: another one's process has crashed, all are ended
+_CUT = frozenset(("57P01", "57P02"))
 QUERY_CANCELLED = "57014"
 DIVISION_BY_ZERO = "22012"
 DRIVER_ERRORS = (asyncpg.InterfaceError, asyncpg.InternalClientError)
@@ -45,7 +48,7 @@ def translate(error: BaseException) -> HubError | None:
         if isinstance(candidate, (*DRIVER_ERRORS, ConnectionError, OSError, asyncio.TimeoutError, EOFError)):
             if isinstance(candidate, asyncpg.DataError):
                 return Rejected(str(candidate))
-            return DatabaseUnavailable(f"no answer from PostgreSQL: {candidate or type(candidate).__name__}")
+            return ConnectionLost(f"no answer from PostgreSQL: {candidate or type(candidate).__name__}")
     return None
 
 
@@ -56,6 +59,8 @@ def _from_state(state: str, message: str) -> HubError | None:
         return AlreadyExists(message)
     if state == QUERY_CANCELLED or state in _OF_STATEMENTS:
         return None
+    if state[:2] == _CONNECTION or state in _CUT:
+        return ConnectionLost(message)
     if state[:2] in _AWAY or state in _AWAY_STATES:
         return DatabaseUnavailable(message)
     if state[:2] in ("22", "23"):

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from hub import Job, handler
 from hub.errors import Cancel, DatabaseUnavailable, Permanent, Retry, Snooze, TransactionConflict
+from hub.queue import ending
 from tests.conformance.engine.rig import RigMaker
 from tests.conformance.engine.types import Order
 
@@ -307,6 +308,25 @@ async def test_a_job_that_met_a_database_away_runs_again_and_says_so(
         assert (row["statusid"], row["retrycount"], met) == (3, 0, [0, 0])
     assert f"job {job} runs again" in caplog.text
     assert "the connection was closed" in caplog.text
+
+
+async def test_a_job_that_loses_its_connection_each_time_ends(rig: RigMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ending, "_CUTS", 2)
+    cut = {"postgresql": "SELECT pg_terminate_backend(pg_backend_pid())", "mysql": "KILL CONNECTION_ID()"}
+    runs: list[int] = []
+
+    @handler("deadly", retry=[0.01], max_retries=1)
+    async def deadly(job: Job) -> None:
+        runs.append(job.attempt)
+        await job.db.execute(text(cut[job.db.dialect.name]))
+
+    async with rig(deadly) as r:
+        if r.database.dialect not in cut:
+            pytest.skip("a file has no connection to lose")
+        job = await r.enqueue("deadly")
+        row = await r.until(job)
+        assert (row["statusid"], row["failure"], runs) == (4, "exhausted", [0, 0, 0, 1])
+        assert [history["statusid"] for history in await r.histories(job)] == [4, 4]
 
 
 async def test_a_statement_that_fails_each_time_is_no_database_that_is_away(rig: RigMaker) -> None:

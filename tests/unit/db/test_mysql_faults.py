@@ -4,16 +4,17 @@ import pytest
 from asyncmy import errors
 
 from hub.db.mysql.faults import translate
-from hub.errors import AlreadyExists, DatabaseUnavailable, HubError, Rejected, TransactionConflict
+from hub.errors import AlreadyExists, ConnectionLost, DatabaseUnavailable, HubError, Rejected, TransactionConflict
 
 
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (errors.InterfaceError(0, "Not connected"), DatabaseUnavailable),
-        (errors.InternalError("Packet sequence number wrong - got 1 expected 2"), DatabaseUnavailable),
-        (errors.OperationalError(2013, "Lost connection to MySQL server during query"), DatabaseUnavailable),
-        (errors.OperationalError(1053, "Server shutdown in progress"), DatabaseUnavailable),
+        (errors.InterfaceError(0, "Not connected"), ConnectionLost),
+        (errors.InternalError("Packet sequence number wrong - got 1 expected 2"), ConnectionLost),
+        (errors.OperationalError(2013, "Lost connection to MySQL server during query"), ConnectionLost),
+        (errors.OperationalError(1053, "Server shutdown in progress"), ConnectionLost),
+        (errors.OperationalError(1927, "Connection was killed"), ConnectionLost),
         (
             errors.OperationalError(1021, "Disk full (/tmp); waiting for someone to free some space"),
             DatabaseUnavailable,

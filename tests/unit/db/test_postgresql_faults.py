@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from hub.db.postgresql.faults import translate
-from hub.errors import AlreadyExists, DatabaseUnavailable, HubError, Rejected, TransactionConflict
+from hub.errors import AlreadyExists, ConnectionLost, DatabaseUnavailable, HubError, Rejected, TransactionConflict
 
 
 def server_error(state: str) -> BaseException:
@@ -16,13 +16,13 @@ def server_error(state: str) -> BaseException:
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (server_error("57P01"), DatabaseUnavailable),  # terminated by the administrator
+        (server_error("57P01"), ConnectionLost),  # terminated by the administrator
         (server_error("57P03"), DatabaseUnavailable),  # shutting down, or starting up
-        (asyncpg.ConnectionDoesNotExistError("closed in the middle of operation"), DatabaseUnavailable),
-        (asyncpg.InterfaceError("the connection is closed"), DatabaseUnavailable),
+        (asyncpg.ConnectionDoesNotExistError("closed in the middle of operation"), ConnectionLost),
+        (asyncpg.InterfaceError("the connection is closed"), ConnectionLost),
         # A connection that heard the good-bye while it was idle, at the next statement.
-        (asyncpg.InternalClientError("cannot switch to state 12"), DatabaseUnavailable),
-        (ConnectionRefusedError(), DatabaseUnavailable),
+        (asyncpg.InternalClientError("cannot switch to state 12"), ConnectionLost),
+        (ConnectionRefusedError(), ConnectionLost),
         (server_error("40P01"), TransactionConflict),
         (server_error("23505"), AlreadyExists),
         (server_error("22021"), Rejected),
