@@ -60,7 +60,7 @@ async def list_jobs(
     from hub.model import Status as Word
 
     async with opened(config) as session:
-        if cursor is not None and await session.records.job(cursor) is None:
+        if cursor is not None and not values.made_by_hub(cursor) and await session.records.job(cursor) is None:
             raise values.no_cursor(cursor)
         page, following = await session.records.jobs(
             status=None if status is None else Word(status),

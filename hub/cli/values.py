@@ -15,6 +15,7 @@ import typer
 from hub.clock import SystemClock
 
 _T = TypeVar("_T")
+_MADE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 INT_MOST = 2**31 - 1
 """The largest number of the database's columns."""
 
@@ -46,6 +47,11 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 
     number.__name__ = "integer"  # the help's word for what the option takes
     return number
+
+
+def made_by_hub(id: str) -> bool:
+    """Whether an id is of the hub's making: then it is a place in a list even if its row has been deleted since."""
+    return _MADE.fullmatch(id) is not None
 
 
 def no_cursor(text: str) -> typer.BadParameter:

@@ -55,7 +55,7 @@ async def list_workflows(
 
     async with opened(config) as session:
         workflows = workflow_view.workflows_of(session)
-        if cursor is not None:
+        if cursor is not None and not values.made_by_hub(cursor):
             try:
                 await workflows.summary(cursor)
             except NotFound:
