@@ -58,42 +58,63 @@ class Door:
         yield None, 1
 
     async def run(
-        self, messages: int, plans: Iterable[Plan], *, control: Sequence[Control] = (), beside: Beside | None = None
+        self,
+        messages: int,
+        plans: Iterable[Plan],
+        *,
+        control: Sequence[Control] = (),
+        beside: Beside | None = None,
+        held: int = 0,
     ) -> Tally:
-        """Until every message is accepted and every job has ended; the oracle's verdict."""
-        sending = asyncio.create_task(self._send(self.address, self.campaign.ledger, messages, list(ROUTES)))
+        """Until every message is accepted and every job has ended; the oracle's verdict.
+
+        `held`: so many of the messages are not said before a hub's trap is set: it has some to meet, however fast the
+        others went.
+        """
+        lives = list(plans)
+        kills = len(lives) - 1
+        sending = [self._sending(messages - held * kills)]
         try:
-            for point, at in plans:
+            for point, at in lives:
                 with self.hub(point=point, at=at, control=control, waits=beside is not None) as hub:
                     if beside is not None:
                         await self._unless_senders_fail(beside, sending, hub)
                         hub.arm()
+                        if held and point is not None:
+                            sending.append(self._sending(held))
                     await self._until_dead_or_done(hub, sending)
                     if hub.alive and not hub.landed and await asyncio.to_thread(self.campaign.ends_orderly, hub):
                         break
                     await asyncio.to_thread(hub.killed)
                     self.campaign.count(hub)
-            await sending
+            await asyncio.gather(*sending)
         finally:
-            sending.cancel()
+            for one in sending:
+                one.cancel()
         return await asyncio.to_thread(self.campaign.settle)
 
-    async def _unless_senders_fail(self, beside: Beside, sending: asyncio.Task[None], hub: Victim) -> None:
+    def _sending(self, messages: int) -> asyncio.Task[None]:
+        return asyncio.create_task(self._send(self.address, self.campaign.ledger, messages, list(ROUTES)))
+
+    async def _unless_senders_fail(self, beside: Beside, sending: Sequence[asyncio.Task[None]], hub: Victim) -> None:
         """What failed with the senders must not look as if nothing were accepted."""
         happening = asyncio.ensure_future(beside())
         try:
-            await asyncio.wait((happening, sending), return_when=asyncio.FIRST_COMPLETED)
-            if sending.done():
-                sending.result()
+            waited = [happening, *(one for one in sending if not one.done())]
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            for one in sending:
+                if one.done():
+                    one.result()
             await happening
         except TimeoutError as error:
             raise TimeoutError(f"{error}\n{hub.output()[-4000:]}") from None
         finally:
             happening.cancel()
 
-    async def _until_dead_or_done(self, hub: Victim, sending: asyncio.Task[None]) -> None:
+    async def _until_dead_or_done(self, hub: Victim, sending: Sequence[asyncio.Task[None]]) -> None:
         def dead_or_done() -> bool:
-            return not hub.alive or (sending.done() and self.campaign.outside.unsettled() == 0)
+            said = all(one.done() for one in sending)
+            return not hub.alive or (said and self.campaign.outside.unsettled() == 0)
 
         await until_async(dead_or_done, SETTLING, lambda: f"neither killed nor done\n{hub.output()[-4000:]}")
 

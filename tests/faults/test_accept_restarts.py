@@ -26,6 +26,8 @@ from tests.servers import PostgresService
 _log = logging.getLogger(__name__)
 
 LIVES = 2
+HELD = 100
+"""Messages for each trap, of which none counts more than ten."""
 A_MESSAGE = 0.1
 """Seconds that may pass for each message, on a busy machine."""
 AN_ANSWER = (Point.AFTER_ANSWER,)
@@ -51,6 +53,7 @@ async def test_hubs_are_killed_and_the_database_restarted_under_load(
     lives = max(LIVES, messages // 2500)
     share = messages // (lives + 2)
     patience = 60 + share * A_MESSAGE
+    at_once = messages - lives * HELD
     begun = itertools.count(0)
     ways = itertools.cycle((_killed, _restarted))
 
@@ -62,10 +65,10 @@ async def test_hubs_are_killed_and_the_database_restarted_under_load(
         campaign.landed["database"] += 1
         known = len(campaign.ledger.read())
         await until_async(
-            lambda: len(campaign.ledger.read()) > min(known, messages - 1), 60, "nothing is accepted any more"
+            lambda: len(campaign.ledger.read()) > min(known, at_once - 1), 60, "nothing is accepted any more"
         )
 
-    tally = await door.run(messages, _plans(campaign, lives, sending), beside=database_goes)
+    tally = await door.run(messages, _plans(campaign, lives, sending), beside=database_goes, held=HELD)
     assert tally.verdict.clean, str(tally)
     assert (tally.verdict.accepted, tally.verdict.effects, tally.verdict.failed) == (messages, messages, 0)
     assert tally.landed["database"] == lives + 1

@@ -179,7 +179,7 @@ class Deaf(Refuses):
     stop_timeout = 0.2
 
     def command(self, folder: Path) -> Sequence[str]:
-        return ["sh", "-c", "trap '' TERM; touch \"$HOME/up\"; while :; do sleep 60 & wait $!; done"]
+        return ["sh", "-c", "trap '' TERM; while :; do sleep 60 & touch \"$HOME/up\"; wait $!; done"]
 
     def ready(self) -> bool:
         return self.folder is not None and (self.folder / "up").exists()
