@@ -421,7 +421,6 @@ async def test_a_step_under_the_name_of_one_that_is_under_way_is_refused(rig: Ri
 
     async def charge(order: str) -> None:
         charged.append(order)
-        await asyncio.sleep(0)
 
     async with rig(pay_all) as r:
         row = await r.until(await r.enqueue("pay.all"))
